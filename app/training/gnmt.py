@@ -1,0 +1,244 @@
+"""Train the translator: `python -m app.training.gnmt FOLDER --directions en-de,de-en --hours 3`.
+
+FOLDER holds tokens.npz and wordpieces.model (app.training.gnmt_data). Writes FOLDER/NAME/last.pt (to resume), the
+average of the last checkpoints as average.safetensors, and curve.tsv. One run goes on where the last one stopped.
+
+The learning rate warms up and decays (cosine) over the time budget; only time spent in steps counts, so a paused
+process loses nothing. AdamW, gradient clipping, dropout, label smoothing as in the data README's trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from app.nets import beam
+from app.nets.gnmt import GNMT, DecoderState, Memory
+from app.training.gnmt_data import END, LANGUAGES, PAD, START, Corpus, language_token, pad
+
+BATCH_IN_A_STEP = 64  # sentences decoded at once while measuring
+
+
+def learning_rate(peak: float, step: int, warmup: int, fraction: float) -> float:
+    """`fraction` (0 to 1) of the time budget is spent."""
+    return peak * min(1.0, (step + 1) / warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, fraction))))
+
+
+def pick_autocast(net: GNMT, device: torch.device, batch: tuple[Tensor, Tensor]) -> bool:
+    """bf16 on a GPU; on a CPU whichever of bf16 and float32 is faster here, measured on one batch."""
+    if device.type != "cpu":
+        return True
+    seconds = {False: math.inf, True: math.inf}
+    for bf16 in (False, True):
+        # Processors without bf16 either emulate it slowly or have no such LSTM at all (a RuntimeError of oneDNN).
+        with contextlib.suppress(RuntimeError), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            for _ in range(2):
+                begin = time.perf_counter()
+                net(*batch).float().logsumexp(-1).sum().backward()
+                seconds[bf16] = time.perf_counter() - begin
+    net.zero_grad(set_to_none=True)
+    print(f"one step: float32 {seconds[False]:.2f} s, bf16 {seconds[True]:.2f} s", flush=True)
+    return seconds[True] < seconds[False]
+
+
+@torch.no_grad()
+def translate(
+    net: GNMT, sources: list[list[int]], *, width: int, alpha: float, beta: float, device: torch.device
+) -> list[list[int]]:
+    """Token ids in (language token first, END last), best hypothesis's ids out."""
+    net.eval()
+    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    result: list[list[int]] = [[] for _ in sources]
+    for k in range(0, len(order), BATCH_IN_A_STEP):
+        rows = order[k : k + BATCH_IN_A_STEP]
+        source = torch.from_numpy(pad([np.array(sources[i]) for i in rows])).to(device)
+        memory = net.encode(source)
+
+        def step(
+            tokens: Tensor, state: DecoderState, inputs: Tensor, memory: Memory = memory
+        ) -> tuple[Tensor, Tensor, DecoderState]:
+            return net.step(tokens, state, memory.select(inputs))
+
+        found = beam.search(
+            step,
+            net.start(memory),
+            batch=len(rows),
+            start=START,
+            end=END,
+            beam=width,
+            longest=[2 * len(sources[i]) + 10 for i in rows],
+            alpha=alpha,
+            beta=beta,
+            source_mask=memory.mask,
+            forbidden=(PAD, START),
+            device=device,
+        )
+        for i, hypotheses in zip(rows, found, strict=True):
+            result[i] = list(hypotheses[0].tokens)
+    net.train()
+    return result
+
+
+def dev_bleu(
+    net: GNMT,
+    pieces: object,
+    dev: Path,
+    direction: str,
+    *,
+    limit: int | None,
+    width: int,
+    device: torch.device,
+) -> tuple[float, str]:
+    """sacreBLEU on a dev file (tab-separated; en first) and its signature."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    a, b = direction.split("-")
+    rows = [line.split("\t") for line in dev.read_text(encoding="utf-8").splitlines()]
+    if rows[0][0] == "en":  # a header names the columns
+        columns = rows.pop(0)
+    else:
+        columns = (
+            ["en", *dev.stem.split(".")[-1].split("-")[1:]] if "." in dev.stem else list(LANGUAGES[: len(rows[0])])
+        )
+    rows = rows[:limit]
+    left, right = [row[columns.index(a)] for row in rows], [row[columns.index(b)] for row in rows]
+    token = pieces.piece_to_id(language_token(b))  # type: ignore[attr-defined]
+    sources = [[token, *ids, END] for ids in pieces.encode(left)]  # type: ignore[attr-defined]
+    output = translate(net, sources, width=width, alpha=0.8 if width > 1 else 0.0, beta=0.0, device=device)
+    metric = BLEU()
+    score = metric.corpus_score(pieces.decode(output), [right])  # type: ignore[attr-defined]
+    return float(score.score), str(metric.get_signature())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", default="model")
+    parser.add_argument("--directions", default="en-de,de-en")
+    parser.add_argument("--hours", type=float, required=True, help="the whole schedule, over all sessions")
+    parser.add_argument("--until", type=float, default=math.inf, help="stop after so many hours of this session")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=8)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--tokens", type=int, default=1300, help="target tokens a batch")
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--warmup", type=int, default=600, help="steps")
+    parser.add_argument("--smoothing", type=float, default=0.1)
+    parser.add_argument("--dev", type=Path, default=Path("../shared/data/translation/dev"))
+    parser.add_argument("--every", type=float, default=600, help="seconds between checkpoints")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+
+    import sentencepiece
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(args.folder / "wordpieces.model"))
+    ids = {language: pieces.piece_to_id(language_token(language)) for language in LANGUAGES}
+    directions = args.directions.split(",")
+    corpus = Corpus(args.folder, ids, directions)
+    torch.manual_seed(args.seed)
+    net = GNMT(pieces.vocab_size(), args.width, args.layers, dropout=args.dropout, padding=PAD).to(device)
+    decay = [p for p in net.parameters() if p.dim() > 1]
+    plain = [p for p in net.parameters() if p.dim() <= 1]
+    optimiser = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
+        lr=args.rate,
+        betas=(0.9, 0.98),
+    )
+    out = args.folder / args.name
+    out.mkdir(parents=True, exist_ok=True)
+    step, spent, snapshots = 0, 0.0, []
+    if (out / "last.pt").exists():
+        saved = torch.load(out / "last.pt", map_location=device, weights_only=True)
+        net.load_state_dict(saved["net"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step, spent, snapshots = saved["step"], saved["spent"], saved["snapshots"]
+        print(f"resumed at step {step}, {spent / 3600:.2f} h", flush=True)
+    batches = corpus.batches(args.tokens, seed=args.seed + step)
+
+    def tensors() -> tuple[Tensor, Tensor]:
+        batch = next(batches)
+        return (
+            torch.from_numpy(batch.source).to(device, non_blocking=True),
+            torch.from_numpy(batch.target).to(device, non_blocking=True),
+        )
+
+    source, target = tensors()
+    bf16 = pick_autocast(net, device, (source, target[:, :-1]))
+    budget, session, last_save, losses = args.hours * 3600, 0.0, 0.0, []
+    tokens_seen, log_time = 0, time.perf_counter()
+    parameters = sum(p.numel() for p in net.parameters())
+    print(
+        f"{parameters:,} parameters, {len(corpus.starts):,} pairs, {directions}, {device}, bf16 {bf16}",
+        flush=True,
+    )
+    while spent < budget and session < args.until * 3600:
+        begin = time.perf_counter()
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(args.rate, step, args.warmup, spent / budget)
+        with torch.autocast(device.type, torch.bfloat16, enabled=True) if bf16 else contextlib.nullcontext():
+            logits = net(source, target[:, :-1])
+        loss = F.cross_entropy(
+            logits.flatten(0, 1).float(),
+            target[:, 1:].flatten(),
+            ignore_index=PAD,
+            label_smoothing=args.smoothing,
+        )
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        losses.append(loss.detach())
+        tokens_seen += target.numel()
+        step += 1
+        source, target = tensors()
+        took = min(time.perf_counter() - begin, 10.0)  # a paused process is not charged
+        spent, session = spent + took, session + took
+        if step % 100 == 0:
+            rate = tokens_seen / (time.perf_counter() - log_time)
+            print(
+                f"step {step} {spent / 3600:.3f} h loss {torch.stack(losses).mean().item():.3f} "
+                f"lr {optimiser.param_groups[0]['lr']:.2e} {rate:.0f} tokens/s",
+                flush=True,
+            )
+            losses, tokens_seen, log_time = [], 0, time.perf_counter()
+        if session - last_save >= args.every or spent >= budget:
+            last_save = session
+            half = {k: v.detach().to("cpu", torch.float16) for k, v in net.state_dict().items()}
+            snapshots = [*snapshots, half][-5:]
+            state = {
+                "net": net.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step,
+                "spent": spent,
+            }
+            torch.save({**state, "snapshots": snapshots}, out / "last.part")
+            (out / "last.part").replace(out / "last.pt")
+            with (out / "curve.tsv").open("a") as curve:
+                for direction in directions:
+                    other = direction.replace("en", "").strip("-")
+                    dev = args.dev / f"tatoeba-dev.en-{other}.tsv"
+                    if dev.exists():
+                        bleu, _ = dev_bleu(net, pieces, dev, direction, limit=300, width=1, device=device)
+                        curve.write(f"{spent / 3600:.3f}\t{step}\t{direction}\t{bleu:.1f}\n")
+                        print(f"  {direction} greedy, 300 of tatoeba-dev: {bleu:.1f}", flush=True)
+            log_time, tokens_seen = time.perf_counter(), 0
+    if snapshots:
+        # The last checkpoints of a decayed schedule lie close together; their mean is a little better than any of them.
+        kept = snapshots[-3:] if spent >= budget else snapshots[-1:]
+        average = {k: torch.stack([s[k].float() for s in kept]).mean(0).half() for k in kept[0]}
+        average.pop("output.weight")  # tied to the embedding
+        save_file(average, out / "average.safetensors")
+
+
+if __name__ == "__main__":
+    main()
