@@ -1,13 +1,22 @@
 """From a decoded picture to a network's input: what to resize to, what to cut out, how to scale the values.
 
-Preprocessing belongs to the card: torchvision's networks take short side 256, bilinear, centre crop 224, ImageNet's mean
-and deviation; EfficientNet-Lite takes (x - 127) / 128 and bicubic (ImageNet's mean and deviation cost it 8 points).
+Preprocessing belongs to the card: torchvision's networks take short side 256, bilinear, centre crop 224, ImageNet's
+mean and deviation; EfficientNet-Lite takes (x - 127) / 128 and bicubic (ImageNet's mean and deviation cost it 8
+points).
+
+The semantics are torchvision's on PIL pictures (`Resize`, `CenterCrop`, `ToTensor`, `Normalize`), rounding included.
+Only the part of the resized picture that the crop keeps is ever computed: Pillow's `resize(box=…)` takes the same
+filter at the same places, which is twice as fast for a photo and keeps a panorama of 1 × 50,000 pixels harmless.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
+
+import numpy as np
+from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -22,3 +31,47 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     squeeze: bool = False
+
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def apply(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """`pixels`: (height, width, 3) uint8 RGB. Returns (3, crop, crop) float32, C-contiguous."""
+    height, width = pixels.shape[:2]
+    left, top, seen_width, seen_height = seen_box(width, height, preprocessing)
+    seen = Image.fromarray(pixels).resize(
+        (preprocessing.crop, preprocessing.crop),
+        _FILTERS[preprocessing.interpolation],
+        box=(left, top, min(left + seen_width, width), min(top + seen_height, height)),
+    )
+    scale, shift = _values(preprocessing)
+    planes = np.asarray(seen).transpose(2, 0, 1)  # (3, crop, crop) uint8
+    values = np.empty(planes.shape, np.float32)
+    np.multiply(planes, scale, out=values)
+    values += shift
+    return values
+
+
+def seen_box(width: int, height: int, preprocessing: Preprocessing) -> tuple[float, float, float, float]:
+    """The part of a `width` × `height` picture that the network sees: left, top, width, height in its pixels."""
+    if preprocessing.squeeze:
+        return 0.0, 0.0, float(width), float(height)
+    resize, crop = preprocessing.resize, preprocessing.crop
+    if crop > resize:
+        raise ValueError(f"a crop of {crop} does not fit into a short side of {resize}")
+    short, long = sorted((width, height))
+    resized_long = resize * long // short  # torchvision truncates
+    resized_width, resized_height = (resize, resized_long) if width <= height else (resized_long, resize)
+    # torchvision rounds halves to even here, as Python does.
+    left, top = round((resized_width - crop) / 2), round((resized_height - crop) / 2)
+    across, down = width / resized_width, height / resized_height
+    return left * across, top * down, crop * across, crop * down
+
+
+@cache
+def _values(preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+    """(x / 255 - mean) / deviation as x * scale + shift: (3, 1, 1) float32 each."""
+    mean, deviation = np.array(preprocessing.mean), np.array(preprocessing.deviation)
+    scale, shift = 1 / (255 * deviation), -mean / deviation
+    return scale.astype(np.float32).reshape(3, 1, 1), shift.astype(np.float32).reshape(3, 1, 1)
