@@ -176,7 +176,7 @@ def _open(source: Path | bytes, name: str) -> IO[bytes]:
             )
         return source.open("rb")
     except FileNotFoundError as error:
-        raise PictureError(f"{name} could not be opened: there is no such file; was it moved or deleted?") from error
+        raise PictureError(f"{name} could not be opened: there is no such file (any more).") from error
     except PermissionError as error:
         raise PictureError(f"{name} could not be opened: you have no permission to read it.") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
