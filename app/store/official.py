@@ -1,0 +1,109 @@
+"""The cards of torchvision's official weights, written from torchvision's own records: `python -m app.store.official`.
+
+Nothing is retyped. The records give the address (whose file name holds the first eight digits of the SHA-256), the
+number of parameters, ImageNet scores, the size in MiB to three places, and the preprocessing. None of us has opened
+the addresses, so every card says `confirmed = false`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.media.preprocess import Preprocessing
+from app.store import locate
+from app.store.cards import Card, Measurement, write_card
+from app.store.sideload import RESEARCH
+
+ALEXNET_PAPER = "A. Krizhevsky: One weird trick for parallelizing convolutional neural networks (arXiv:1404.5997, 2014)"
+RESNET_PAPER = "K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition (arXiv:1512.03385, 2015)"
+LICENCE = "BSD-3-Clause (torchvision, its code); no licence of their own is stated for the weights"
+TERMS = f"ImageNet (ILSVRC 2012), handed out for non-commercial research and education. {RESEARCH}"
+LIMITS = (
+    "Knows the 1,000 classes of ImageNet-1k and nothing else, and always names one of them, however unsure. "
+    "Learnt from photos on the web: it shares their blind spots."
+)
+
+
+def cards() -> tuple[Card, ...]:
+    """All official cards, smallest network first. Imports torchvision: ImportError without it."""
+    from app.nets._torchvision import import_torchvision
+
+    models = import_torchvision().models
+    made = [_card("alexnet", 1, models.AlexNet_Weights.IMAGENET1K_V1)]
+    for depth in (18, 34, 50, 101, 152):
+        records = getattr(models, f"ResNet{depth}_Weights")
+        for version in (1, 2):
+            if (record := getattr(records, f"IMAGENET1K_V{version}", None)) is not None:
+                made.append(_card(f"resnet{depth}", version, record))
+    return tuple(made)
+
+
+def _card(architecture: str, version: int, record: Any) -> Card:
+    alexnet = architecture == "alexnet"
+    shown = "AlexNet, one tower" if alexnet else architecture.replace("resnet", "ResNet-")
+    file = PurePosixPath(urlsplit(record.url).path).name
+    prefix = re.search(r"-([0-9a-f]{8,64})\.", file)
+    assert prefix is not None, f"torchvision's file names end in a hash, {file} doesn't"
+    scores = record.meta["_metrics"]["ImageNet-1K"]
+    recipe = "the original recipe" if version == 1 else "torchvision's newer recipe"
+    return Card(
+        id=f"{architecture}-v{version}",
+        name=f"{shown} (official, V{version})",
+        year=2014 if alexnet else 2015,
+        task="classify",
+        architecture=architecture,
+        origin="official",
+        file=file,
+        licence=LICENCE,
+        terms=TERMS,
+        limits=LIMITS,
+        summary=f"{shown}, as torchvision offers it, trained on ImageNet with {recipe}.",
+        parameters=record.meta["num_params"],
+        sha256_prefix=prefix[1],
+        addresses=(record.url,),
+        confirmed=False,
+        source=ALEXNET_PAPER if alexnet else RESNET_PAPER,
+        attribution="torchvision (pytorch.org), Copyright Soumith Chintala 2016 and contributors",
+        preprocessing=_preprocessing(record.transforms()),
+        published=(
+            Measurement("ImageNet-1k, validation (50,000 pictures)", scores["acc@1"], scores["acc@5"], _source(record)),
+        ),
+        # The records give MiB to three places; the exact number of bytes is noted at the download.
+        extra=(("size_approx", round(record.meta["_file_size"] * 2**20)),),
+    )
+
+
+def _preprocessing(transforms: Any) -> Preprocessing:
+    (resize,), (crop,) = transforms.resize_size, transforms.crop_size
+    return Preprocessing(
+        resize=resize,
+        crop=crop,
+        interpolation=transforms.interpolation.value,
+        mean=tuple(transforms.mean),
+        deviation=tuple(transforms.std),
+    )
+
+
+def _source(record: Any) -> str:
+    return f"torchvision's record {type(record).__name__}.{record.name}; recipe: {record.meta['recipe']}"
+
+
+def write(folder: Path) -> list[Path]:
+    """Writes every card into `folder` and removes cards there that torchvision no longer has records for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for card in cards():
+        written.append(folder / f"{card.id}.toml")
+        write_card(card, written[-1])
+    for path in folder.glob("*.toml"):
+        if path not in written:
+            path.unlink()
+    return written
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{path.name}\n" for path in write(locate.bundled("weights") / "official"))
