@@ -1,0 +1,95 @@
+"""`triptych bench`: how fast Triptych is on this machine, beside the same work done without it."""
+
+from __future__ import annotations
+
+import argparse
+
+EPILOG = """\
+examples:
+  triptych bench classify                          every model that is here, against bare libraries
+  triptych bench classify --model resnet18 --json
+  triptych bench ui --panel classify               is the window live while a folder is classified?
+  triptych bench start                             how long until the window is painted
+
+Rounds of all competitors follow one another (A B C A B C …), so that a machine's moods meet all of them; what is
+printed are medians. Close other programs for figures worth quoting.
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: argparse.ArgumentParser) -> None:
+    command = commands.add_parser(
+        "bench",
+        help="measure how fast Triptych is here",
+        description="Measures how fast Triptych is on this machine, beside the same work done with bare libraries.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    inner = command.add_subparsers(title="what to measure", metavar="WHAT", required=True)
+
+    classify = inner.add_parser(
+        "classify",
+        help="decoding, networks, Grad-CAM, latency, throughput",
+        description="Medians of decoding, forward passes, Grad-CAM, whole latency and folder throughput, beside torch, "
+        "ONNX Runtime and OpenVINO called directly, where they are installed.",
+        parents=[debug],
+        allow_abbrev=False,
+    )
+    classify.add_argument("--model", "-m", action="append", metavar="A,B", help="default: every embedded model")
+    classify.add_argument(
+        "--runs", type=_count, default=15, metavar="N", help="rounds of each measurement (default: 15)"
+    )
+    classify.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
+    classify.add_argument(
+        "--pictures", type=_count, default=64, metavar="N", help="pictures in the folder (default: 64)"
+    )
+    classify.add_argument("--json", action="store_true", help="one JSON object with all figures")
+    classify.set_defaults(run=_classify)
+
+    ui = inner.add_parser(
+        "ui",
+        help="how late the window's event loop is while it works",
+        description="Opens the real window without a screen, classifies a folder in it and measures how late a timer "
+        "of 5 ms fires.",
+        parents=[debug],
+        allow_abbrev=False,
+    )
+    ui.add_argument("--panel", choices=("classify",), default="classify")
+    ui.add_argument("--samples", type=_count, default=10_000, metavar="N", help="timer events (default: 10,000)")
+    ui.add_argument("--seconds", type=_count, metavar="N", help="stop after this long, with fewer samples")
+    ui.add_argument("--json", action="store_true", help="one JSON object with all figures")
+    ui.set_defaults(run=_ui)
+
+    start = inner.add_parser(
+        "start",
+        help="from the start of the process to the window's first paint",
+        description="Starts the program several times and measures the time until its window is painted.",
+        parents=[debug],
+        allow_abbrev=False,
+    )
+    start.add_argument("--runs", type=_count, default=5, metavar="N", help="starts after a first one (default: 5)")
+    start.set_defaults(run=_start)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number above zero")
+    return int(text)
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from app.cli.bench_classify import run
+
+    return run(options)
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from app.cli.bench_ui import run
+
+    return run(options)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from app.cli.bench_ui import start
+
+    return start(options)

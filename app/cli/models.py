@@ -1,0 +1,241 @@
+"""`triptych models`: which networks there are; bring them, check them, remove them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.output import CommandError, duration, json_line, line, prepare_json, say, size, styled, table
+
+if TYPE_CHECKING:
+    from app.store.cards import Card
+    from app.store.catalog import Store
+    from app.store.progress import Progress
+
+EPILOG = """\
+examples:
+  triptych models list
+  triptych models download resnet50-v2
+  triptych models verify
+  triptych models import my_resnet18.pth --name "My ResNet"
+
+Nothing but "download" uses the network, and it sends nothing of yours.
+"""
+IMPORT_EPILOG = """\
+Takes a safetensors file, or a plain state dict as torch.save writes it. Files are read as data only: code in a pickle
+is refused, never run. The architecture (AlexNet, a ResNet, EfficientNet-Lite0) is recognised from the weights' names
+and shapes. Prints the new model's id, so that a script can go on:
+  id=$(triptych models import my_resnet18.pth --name mine) && triptych classify photo.jpg --model "$id"
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: argparse.ArgumentParser) -> None:
+    def sub(name: str, help_: str, run: Any, epilog: str | None = None) -> argparse.ArgumentParser:
+        made = inner.add_parser(
+            name,
+            help=help_,
+            description=help_[0].upper() + help_[1:] + ".",
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[debug],
+            allow_abbrev=False,
+        )
+        made.set_defaults(run=run)
+        return made
+
+    command = commands.add_parser(
+        "models",
+        help="list, download, verify, remove and import networks",
+        description="The networks: embedded ones come with Triptych, official ones are a download away, and you may "
+        "import your own.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    inner = command.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    listing = sub("list", "show every model with its state, size, score and licence", list_models)
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    download = sub("download", "download official models", download_models)
+    download.add_argument("ids", nargs="+", metavar="ID", help="as “triptych models list” names it")
+    download.add_argument(
+        "--mirror", metavar="ADDRESS", help="take the files from this address instead (they must have the same hashes)"
+    )
+
+    verify = sub("verify", "read models' files whole and compare them with their hashes", verify_models)
+    verify.add_argument("ids", nargs="*", metavar="ID", help="default: all that are on this machine")
+
+    remove = sub("remove", "remove the files of downloaded or imported models", remove_models)
+    remove.add_argument("ids", nargs="+", metavar="ID")
+
+    import_ = sub("import", "take in a file of weights of your own", import_model, IMPORT_EPILOG)
+    import_.add_argument("file", metavar="FILE", help=".safetensors, .pth or .pt")
+    import_.add_argument("--name", help="what to call it (default: the file's name)")
+
+
+def _store() -> Store:
+    from app.store.catalog import Store
+
+    return Store()
+
+
+def list_models(options: argparse.Namespace) -> int:
+    store = _store()
+    cards = store.cards()
+    if options.json:
+        prepare_json()
+        for card in cards:
+            line(json_line(_as_json(store, card)))
+    else:
+        rows = [
+            (card.id, store.state(card).value, size(_size(store, card)), _score(card), card.name, card.licence)
+            for card in cards
+        ]
+        line(table(("ID", "STATE", "SIZE", "TOP-1 / TOP-5", "NAME", "LICENCE"), rows, right=(2,)))
+        if any(card.published and not card.measured for card in cards):
+            line("\n" + styled("*  as published, not measured by us on the data of the others: don't compare.", "dim"))
+    for problem in store.problems():
+        say(problem)
+    return 1 if store.problems() else 0
+
+
+def _size(store: Store, card: Card) -> int | None:
+    """Bytes, those of the file where it is there."""
+    from app.store.errors import StoreError
+
+    try:
+        return store.path(card).stat().st_size
+    except (OSError, StoreError):
+        return card.approximate_size
+
+
+def _score(card: Card) -> str:
+    scores = card.measured or card.published
+    if not scores:
+        return "–"
+    return f"{scores[0].top1:.1f} / {scores[0].top5:.1f} %{'' if card.measured else ' *'}"
+
+
+def _as_json(store: Store, card: Card) -> dict[str, Any]:
+    def scores(given: tuple[Any, ...]) -> list[dict[str, Any]]:
+        return [{"data": m.data, "top1": m.top1, "top5": m.top5, "source": m.source} for m in given]
+
+    return {
+        "id": card.id,
+        "name": card.name,
+        "year": card.year,
+        "task": card.task,
+        "architecture": card.architecture,
+        "origin": card.origin,
+        "state": store.state(card).value,
+        "size": _size(store, card),
+        "parameters": card.parameters,
+        "licence": card.licence,
+        "terms": card.terms,
+        "confirmed": card.confirmed,
+        "measured": scores(card.measured),
+        "published": scores(card.published),
+    }
+
+
+def download_models(options: argparse.Namespace) -> int:
+    store = _store()
+    cards = [store.card(id_) for id_ in options.ids]  # a wrong name is told before the first byte is fetched
+    code = 0
+    for card in cards:
+        try:
+            _download(store, card, options.mirror)
+        except CommandError as error:
+            say(f"triptych: {error}")
+            code = 1
+    return code
+
+
+def _download(store: Store, card: Card, mirror: str | None) -> None:
+    from app.store.catalog import State
+    from app.store.errors import StoreError
+
+    if store.state(card) is State.READY:
+        say(f"{card.id} is already on this machine.")
+        return
+    if not card.confirmed:
+        say(f"{card.id}: nobody of Triptych's makers has opened its address or read the terms there.")
+    shown = _ProgressLine(card.id)
+    try:
+        path = store.download(card.id, shown, None, mirror)
+    except StoreError as error:
+        shown.end()
+        raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        shown.end()
+        say(f"What has come of {card.id} is kept; the same command goes on from there.")
+        raise
+    shown.end()
+    say(f"{card.id} is ready: {size(path.stat().st_size)}. Try: triptych classify PICTURE --model {card.id}")
+
+
+class _ProgressLine:
+    """One line that rewrites itself on a terminal; a line every few seconds anywhere else."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._live, self._width = name, sys.stderr.isatty(), 0
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        share = f"{progress.received / progress.total * 100:3.0f} %  " if progress.total else ""
+        total = f" of {size(progress.total)}" if progress.total else ""
+        speed = f"  {size(progress.bytes_per_second)}/s" if progress.bytes_per_second else ""
+        left = f"  {duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        text = f"{self._name}  {share}{size(progress.received)}{total}{speed}{left}"
+        if self._live:
+            sys.stderr.write("\r" + text.ljust(self._width))
+            sys.stderr.flush()
+            self._width = len(text)
+            return
+        import time
+
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 5
+            say(text)
+
+    def end(self) -> None:
+        if self._live and self._width:
+            sys.stderr.write("\n")
+
+
+def verify_models(options: argparse.Namespace) -> int:
+    from app.store.catalog import State
+
+    store = _store()
+    if options.ids:
+        cards = [store.card(id_) for id_ in options.ids]
+    else:
+        cards = [card for card in store.cards() if store.state(card) is not State.ABSENT]
+    bad = 0
+    for card in cards:
+        result = store.verify(card.id)
+        mark = styled("sound   ", "green") if result.ok else styled("damaged ", "red")
+        line(f"{mark} {card.id}: {result.sentence}")
+        bad += not result.ok
+    return 1 if bad else 0
+
+
+def remove_models(options: argparse.Namespace) -> int:
+    store = _store()
+    for card in [store.card(id_) for id_ in options.ids]:
+        store.remove(card.id)
+        say(f"{card.id} is removed.")
+    return 0
+
+
+def import_model(options: argparse.Namespace) -> int:
+    file = Path(options.file)
+    if file.is_dir():
+        raise CommandError(f"{file.name} is a folder; import wants a file of weights.")
+    card = _store().import_file(file, options.name)
+    line(card.id)
+    say(f"{card.name} is a {card.architecture}. Try: triptych classify PICTURE --model {card.id}")
+    return 0
