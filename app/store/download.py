@@ -355,8 +355,9 @@ def _run(main: Coroutine[None, None, T]) -> T:
     try:
         return loop.run_until_complete(main)
     finally:
-        for task in (left := asyncio.all_tasks(loop)):  # after Ctrl-C
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left := asyncio.all_tasks(loop):  # after Ctrl-C, or an exception in `progress`
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.wait(left))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
