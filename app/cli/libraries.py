@@ -46,7 +46,12 @@ def installed(distribution: str) -> str | None:
 
 
 def reinstall(distribution: str) -> str:
-    """The command that puts a library right, with the version that Triptych asks for."""
+    """The command that puts a library right: the version that is there, or that Triptych asks for."""
+    pip = f'"{sys.executable}" -m pip install --force-reinstall --no-deps'
+    there = installed(distribution)
+    if there is not None:
+        cpu = " --index-url https://download.pytorch.org/whl/cpu" if there.endswith("+cpu") else ""
+        return f'{pip} "{distribution}=={there}"{cpu}'
     wanted = distribution
     try:
         for requirement in importlib.metadata.requires("triptych") or ():
@@ -55,7 +60,7 @@ def reinstall(distribution: str) -> str:
                 wanted = requirement.split(";")[0].strip()
     except importlib.metadata.PackageNotFoundError:
         pass
-    return f'"{sys.executable}" -m pip install --force-reinstall --no-deps "{wanted}"'
+    return f'{pip} "{wanted}"'
 
 
 def why_not(library: Library) -> str | None:
