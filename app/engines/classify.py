@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.media.pictures import Picture
+from app.engines import gradcam
+from app.media import pictures
+from app.media.pictures import Picture, PictureError
+from app.media.preprocess import Preprocessing, apply, seen_box
+from app.runtimes import Network, Output, devices
+from app.runtimes.devices import Device, DeviceError
+from app.store.errors import StoreError
+from app.store.labels import labels
+
+if TYPE_CHECKING:
+    from app.store.cards import Card
+    from app.store.catalog import Store
+    from app.worker import Steps, Ticket
 
 
 @dataclass(frozen=True)
@@ -123,3 +140,280 @@ class ModelStatus:
     device: str = ""
     runtime: str = ""
     load_ms: float = 0.0
+
+
+MOST_LOADED = 6  # models in memory; the least recently used one goes
+DECODERS = 2  # threads that decode a folder's pictures ahead of the network
+AHEAD = 2  # batches that may lie decoded
+
+
+class ClassifyEngine:
+    """Owns the loaded classifiers. Called on the engine thread only (app.worker.Engine)."""
+
+    def __init__(self, store: Store, device: str = "auto") -> None:
+        self._store = store
+        self._preference = device
+        self._device: Device | None = None  # chosen at the first request: it can need torch
+        self._loaded: OrderedDict[str, Network] = OrderedDict()
+        self._modules: dict[str, Any] = {}  # torch modules for gradients, by model
+
+    # What the worker asks
+
+    def handle(self, request: Any, ticket: Ticket) -> Steps:
+        match request:
+            case Classify():
+                yield from self._classify(request)
+            case ClassifyFiles():
+                return (yield from self._classify_files(request, ticket))
+            case Explain():
+                return self._explain(request)
+            case LoadModel():
+                return self._load(request)
+            case ReleaseModel():
+                return self._release(request)
+            case UseDevice():
+                return self._use_device(request)
+            case _:
+                raise TypeError(f"the Classify engine has no answer to {type(request).__name__}")
+
+    def out_of_memory(self, error: BaseException) -> str | None:
+        if type(error).__name__ != "OutOfMemoryError" or self._device is None or self._device.kind == "cpu":
+            return None
+        name = self._device.name
+        self._forget_all()
+        self._device = devices.cpu()
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return f"The memory of {name} is full, so Triptych goes on on the CPU. Choose the device again to go back."
+
+    def explain(self, error: BaseException) -> str | None:
+        if isinstance(error, PictureError | StoreError | DeviceError):
+            return str(error)
+        if isinstance(error, ImportError):
+            return (
+                f"The library {error.name or 'torch'} can't be loaded, so no network can run: {error}. "
+                "“triptych doctor” says more; installing Triptych again usually mends it."
+            )
+        if isinstance(error, MemoryError):
+            return "There is not enough memory for this. Release models (Models), or close other programs."
+        return None
+
+    def close(self) -> None:
+        self._forget_all()
+
+    # One picture
+
+    def _classify(self, request: Classify) -> Steps:
+        """A model a step."""
+        picture = request.picture
+        if isinstance(picture, Path):
+            picture = pictures.decode(picture, at_least=self._short_side(request.models))
+            yield None
+        inputs: dict[Preprocessing, np.ndarray] = {}
+        for model in request.models:
+            try:
+                network, card = self._network(model)
+                x = _prepared(picture, card.preprocessing, inputs)
+                begin = time.perf_counter()
+                output = network.run(x[None])
+                ms = 1000 * (time.perf_counter() - begin)
+                yield _answer(card, network, output, 0, request.top, ms)
+            except (StoreError, ImportError) as error:
+                yield ModelFailed(model, self.explain(error) or str(error))
+
+    def _explain(self, request: Explain) -> HeatMap:
+        network, card = self._network(request.model)
+        begin = time.perf_counter()
+        x = apply(request.picture.pixels, card.preprocessing)[None]
+        if network.head is not None:
+            raw = gradcam.from_head(network.run(x).grid[0], network.head, request.target, request.against)
+            method = gradcam.EXACT
+        else:
+            raw = gradcam.from_gradient(self._module(card), x, request.target, request.against)
+            method = gradcam.GRADIENT
+        values = gradcam.scaled(raw, signed=request.against is not None)
+        height, width = request.picture.pixels.shape[:2]
+        box = seen_box(width, height, card.preprocessing)
+        ms = 1000 * (time.perf_counter() - begin)
+        return HeatMap(request.model, request.target, request.against, values, box, method, ms)
+
+    # Many files
+
+    def _classify_files(self, request: ClassifyFiles, ticket: Ticket) -> Steps:
+        networks: dict[str, tuple[Network, Card]] = {}
+        failed: dict[str, ModelFailed] = {}
+        for model in request.models:
+            try:
+                networks[model] = self._network(model)
+            except (StoreError, ImportError) as error:
+                failed[model] = ModelFailed(model, self.explain(error) or str(error))
+            yield None
+        wanted = {card.preprocessing for _, card in networks.values()}
+        smallest = self._short_side(request.models)
+        size = min((network.best_batch for network, _ in networks.values()), default=8)
+        with ThreadPoolExecutor(DECODERS, thread_name_prefix="triptych-decode") as pool:
+            waiting: deque[tuple[Path, Future[_Prepared]]] = deque()
+            paths = iter(request.paths)
+            try:
+                while True:
+                    for path in _some(paths, AHEAD * size - len(waiting)):
+                        waiting.append((path, pool.submit(_prepare, path, wanted, smallest)))
+                    if not waiting:
+                        break
+                    batch = [waiting.popleft() for _ in range(min(size, len(waiting)))]
+                    done = yield from _wait([future for _, future in batch], ticket)
+                    if not done:
+                        return 0
+                    yield self._batch(request, batch, networks, failed)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        return len(request.paths)
+
+    def _batch(
+        self,
+        request: ClassifyFiles,
+        batch: list[tuple[Path, Future[_Prepared]]],
+        networks: dict[str, tuple[Network, Card]],
+        failed: dict[str, ModelFailed],
+    ) -> tuple[FileResult, ...]:
+        prepared = [future.result() for _, future in batch]
+        good = [k for k, item in enumerate(prepared) if item.error is None]
+        answers: dict[int, list[Classification | ModelFailed]] = {k: [] for k in good}
+        for model in request.models if good else ():
+            if model in failed:
+                for k in good:
+                    answers[k].append(failed[model])
+                continue
+            network, card = networks[model]
+            x = np.stack([prepared[k].inputs[card.preprocessing] for k in good])  # (n, 3, h, w)
+            begin = time.perf_counter()
+            output = network.run(x)
+            ms = 1000 * (time.perf_counter() - begin) / len(good)
+            for row, k in enumerate(good):
+                answers[k].append(_answer(card, network, output, row, request.top, ms))
+        return tuple(
+            FileResult(path, tuple(answers.get(k, ())), prepared[k].error) for k, (path, _) in enumerate(batch)
+        )
+
+    # Models and the device
+
+    def _load(self, request: LoadModel) -> ModelStatus:
+        begin = time.perf_counter()
+        network, _ = self._network(request.model)
+        ms = 1000 * (time.perf_counter() - begin)
+        return ModelStatus(request.model, True, network.device.name, network.runtime, ms)
+
+    def _release(self, request: ReleaseModel) -> ModelStatus:
+        self._loaded.pop(request.model, None)
+        self._modules.pop(request.model, None)
+        return ModelStatus(request.model, False)
+
+    def _use_device(self, request: UseDevice) -> str:
+        device = devices.choose(request.device)
+        self._preference, self._device = request.device, device
+        self._forget_all()
+        return device.name
+
+    def _network(self, model: str) -> tuple[Network, Card]:
+        """The loaded model; loads it where need be. Raises StoreError, DeviceError, ImportError."""
+        from app import runtimes
+
+        card = self._store.card(model)
+        if model not in self._loaded:
+            if self._device is None:
+                self._device = devices.choose(self._preference)
+            self._loaded[model] = runtimes.load(card, self._store, self._device)
+            while len(self._loaded) > MOST_LOADED:
+                forgotten, _ = self._loaded.popitem(last=False)
+                self._modules.pop(forgotten, None)
+        self._loaded.move_to_end(model)
+        return self._loaded[model], card
+
+    def _module(self, card: Card) -> Any:
+        from app.runtimes.torch_runtime import build
+
+        if card.id not in self._modules:
+            self._modules[card.id] = build(card, self._store)
+        return self._modules[card.id]
+
+    def _short_side(self, models: tuple[str, ...]) -> int:
+        sides = []
+        for model in models:
+            try:
+                preprocessing = self._store.card(model).preprocessing
+            except StoreError:
+                continue
+            sides.append(max(preprocessing.resize, preprocessing.crop))
+        return max(sides, default=256)
+
+    def _forget_all(self) -> None:
+        self._loaded.clear()
+        self._modules.clear()
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """A file as the networks take it, or why not."""
+
+    inputs: dict[Preprocessing, np.ndarray]
+    error: str | None = None
+
+
+def _prepare(path: Path, wanted: set[Preprocessing], smallest: int) -> _Prepared:
+    try:
+        picture = pictures.decode(path, at_least=smallest)
+    except PictureError as error:
+        return _Prepared({}, str(error))
+    return _Prepared({preprocessing: apply(picture.pixels, preprocessing) for preprocessing in wanted})
+
+
+def _prepared(picture: Picture, preprocessing: Preprocessing, inputs: dict[Preprocessing, np.ndarray]) -> np.ndarray:
+    if preprocessing not in inputs:
+        inputs[preprocessing] = apply(picture.pixels, preprocessing)
+    return inputs[preprocessing]
+
+
+def _some(paths: Iterator[Path], count: int) -> Iterator[Path]:
+    for _ in range(count):
+        try:
+            yield next(paths)
+        except StopIteration:
+            return
+
+
+def _wait(futures: list[Future[_Prepared]], ticket: Ticket) -> Any:
+    """Steps until all are there, so that a mailbox need not wait for a slow picture. False: cancelled."""
+    for future in futures:
+        while not ticket.cancelled:
+            try:
+                future.exception(timeout=0.05)
+                break
+            except TimeoutError:
+                yield None
+        if ticket.cancelled:
+            return False
+    return True
+
+
+def _answer(card: Card, network: Network, output: Output, row: int, top: int, ms: float) -> Classification:
+    p = _softmax(output.logits[row])
+    names = labels(card.labels)
+    best = np.argsort(-p, kind="stable")[:top]
+    return Classification(
+        model=card.id,
+        top=tuple(Label(int(k), names[k], float(p[k])) for k in best),
+        probabilities=p,
+        ms=ms,
+        device=network.device.name,
+        runtime=network.runtime,
+    )
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """(classes,) float32."""
+    shifted = logits.astype(np.float64) - float(logits.max())
+    e = np.exp(shifted)
+    p: np.ndarray = (e / e.sum()).astype(np.float32)
+    return p

@@ -28,7 +28,7 @@ def import_torchvision() -> ModuleType:
         if "torchvision::" not in str(error):
             raise
     if _library is None:
-        _library = torch.library.Library("torchvision", "FRAGMENT")
+        _library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for schema in _SCHEMAS.values():
-            _library.define(schema)
+            _library.define(schema)  # type: ignore[no-untyped-call]
     return importlib.import_module("torchvision")

@@ -1,12 +1,13 @@
 """AlexNet in two forms.
 
-`towers=2`: the network of Krizhevsky, Sutskever and Hinton 2012, "ImageNet Classification with Deep Convolutional Neural
-Networks", section 3 and figure 2: two towers of convolutions (one a GPU then) that talk to each other in the third
-layer only, local response normalisation (3.3), overlapping pooling (3.4). The paper says 224-pixel pictures; its 55 x 55
-first grid needs 227, or 224 with a padding of 2, which is what is done here.
+`towers=2`: the network of Krizhevsky, Sutskever and Hinton 2012, "ImageNet Classification with Deep Convolutional
+Neural Networks", section 3 and figure 2: two towers of convolutions (one a GPU then) that talk to each other in the
+third layer only, local response normalisation (3.3), overlapping pooling (3.4). The paper says 224-pixel pictures;
+its 55 x 55 first grid needs 227, or 224 with a padding of 2, which is what is done here.
 
 `towers=1`: one tower without normalisation, from Krizhevsky 2014, "One weird trick for parallelizing convolutional
-neural networks" (arXiv 1404.5997). It is torchvision's `alexnet`, with the same names, so its weight file loads strictly.
+neural networks" (arXiv 1404.5997). It is torchvision's `alexnet`, with the same names, so its weight file loads
+strictly.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 
 class ResponseNorm(nn.Module):
-    """Section 3.3: b_i = a_i / (k + alpha · sum over 5 neighbouring channels of a_j²)^beta, k 2, alpha 1e-4, beta 0.75."""
+    """Section 3.3: b_i = a_i / (k + alpha · sum of a_j² over 5 channels)^beta with k 2, alpha 1e-4, beta 0.75."""
 
     def forward(self, x: Tensor) -> Tensor:
         # torch divides its alpha by the number of channels summed over; the paper doesn't.
@@ -77,15 +78,15 @@ class AlexNet(nn.Module):
         x = self.pool(self.response(F.relu(self.norm2(self.conv2(x)))))  # (n, 256, 13, 13)
         x = F.relu(self.norm3(self.conv3(x)))  # (n, 384, 13, 13)
         x = F.relu(self.norm4(self.conv4(x)))  # (n, 384, 13, 13)
-        x = self.pool(F.relu(self.norm5(self.conv5(x))))  # (n, 256, 6, 6)
-        return x
+        last: Tensor = self.pool(F.relu(self.norm5(self.conv5(x))))  # (n, 256, 6, 6)
+        return last
 
     def embed(self, grid: Tensor) -> Tensor:
         """The 4,096 numbers before the last layer, from the last grid (2012 form)."""
         x = torch.flatten(F.adaptive_avg_pool2d(grid, 6), 1)  # (n, 9216); other picture sizes are pooled to 6 x 6
         x = self.dropout(F.relu(self.fc6(x)))
-        x = self.dropout(F.relu(self.fc7(x)))
-        return x
+        seen: Tensor = self.dropout(F.relu(self.fc7(x)))
+        return seen
 
     def classify(self, grid: Tensor) -> Tensor:
         """Logits (n, classes) from the last grid."""

@@ -46,11 +46,12 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         end = (self.conv.kernel_size[0] - 1) // 2
         if end:
-            top = end - (self.conv.stride[0] == 2 and x.shape[2] % 2 == 0)
-            left = end - (self.conv.stride[0] == 2 and x.shape[3] % 2 == 0)
+            # Numbers, no comparisons: the shapes are traced when the network is converted for another runtime.
+            top = end - (1 - x.shape[2] % 2) * (self.conv.stride[0] - 1)
+            left = end - (1 - x.shape[3] % 2) * (self.conv.stride[0] - 1)
             x = F.pad(x, (left, end, top, end))
-        y = self.norm(self.conv(x))
-        return y if self.linear else F.relu6(y)  # type: ignore[no-any-return]
+        y: Tensor = self.norm(self.conv(x))
+        return y if self.linear else F.relu6(y)
 
 
 class MBConv(nn.Module):
@@ -66,8 +67,8 @@ class MBConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = x if self.expand is None else self.expand(x)
-        y = self.project(self.depthwise(y))
-        return y + x if self.bypassed else y
+        z: Tensor = self.project(self.depthwise(y))
+        return z + x if self.bypassed else z
 
 
 class EfficientNetLite(nn.Module):

@@ -73,8 +73,8 @@ class Bottleneck(Block):
     def residual(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        return y  # type: ignore[no-any-return]
+        z: Tensor = self.bn3(self.conv3(y))
+        return z
 
 
 class ResNet(nn.Module):
@@ -82,18 +82,18 @@ class ResNet(nn.Module):
 
     def __init__(self, depth: int, classes: int = 1000) -> None:
         super().__init__()
-        block = BasicBlock if depth < 50 else Bottleneck
+        block: type[BasicBlock] | type[Bottleneck] = BasicBlock if depth < 50 else Bottleneck
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        inputs = 64
-        for k, count in enumerate(LAYERS[depth]):
-            width, stride = 64 * 2**k, 1 if k == 0 else 2
-            setattr(self, f"layer{k + 1}", self._layer(block, inputs, width, count, stride))
-            inputs = width * block.expansion
+        counts, wide = LAYERS[depth], block.expansion
+        self.layer1 = self._layer(block, 64, 64, counts[0], 1)
+        self.layer2 = self._layer(block, 64 * wide, 128, counts[1], 2)
+        self.layer3 = self._layer(block, 128 * wide, 256, counts[2], 2)
+        self.layer4 = self._layer(block, 256 * wide, 512, counts[3], 2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(inputs, classes)
+        self.fc = nn.Linear(512 * wide, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):  # He et al. 2015, arXiv 1502.01852
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

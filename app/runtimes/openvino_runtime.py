@@ -1,0 +1,169 @@
+"""Networks through OpenVINO: the fastest way on a CPU (ARCHITECTURE.md, "Devices and runtimes").
+
+The first load converts the torch module and keeps OpenVINO's own file (IR) in the cache folder; later loads read that
+with numpy and openvino alone: importing torch, seconds when cold, does not stand before the first answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.runtimes import Head, Output
+from app.runtimes.devices import Device, threads
+
+if TYPE_CHECKING:
+    from app.store.cards import Card
+    from app.store.catalog import Store
+
+LARGEST_CACHE = 1_000_000_000  # bytes
+RECIPE = 1  # to be raised when the conversion changes: what older versions kept is then converted anew
+
+_log = logging.getLogger(__name__)
+
+
+def import_openvino() -> ModuleType:
+    """The one place that imports openvino. The package openvino-telemetry comes with it and would send an event from a
+    child process; blocked, OpenVINO takes its own stub."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    import openvino
+
+    return openvino  # type: ignore[no-any-return]
+
+
+class OpenVinoNetwork:
+    """Float32 or, where the processor has it, bfloat16 (OpenVINO's own choice)."""
+
+    runtime = "openvino"
+    best_batch = 8
+
+    def __init__(self, card: Card, store: Store, device: Device) -> None:
+        openvino = import_openvino()
+        self.device = device
+        self._openvino = openvino
+        self._side = card.preprocessing.crop
+        fingerprint = store.fingerprint(card)
+        key = hashlib.sha256(
+            f"{RECIPE} {fingerprint} {card.architecture} {self._side} {openvino.__version__}".encode()
+        ).hexdigest()[:24]
+        folder = store.folders.cache / "openvino" / key
+        self._model, self.head = self._read(folder) or self._convert(card, store, folder)
+        self._compiled: dict[int, Any] = {}
+        self.run(np.zeros((1, 3, self._side, self._side), np.float32))
+
+    def _read(self, folder: Path) -> tuple[Any, Head | None] | None:
+        """What an earlier start has kept; None where there is nothing, or nothing that can be read."""
+        if not (folder / "model.xml").exists():
+            return None
+        try:
+            model = self._openvino.Core().read_model(folder / "model.xml")
+            head = None
+            if (folder / "head.npz").exists():
+                with np.load(folder / "head.npz", allow_pickle=False) as kept:
+                    head = Head(kept["weight"], kept["bias"])
+            os.utime(folder)  # least recently used goes first when the cache is full
+        except Exception as error:  # a damaged cache costs a conversion, never an answer
+            _log.warning("a converted network can't be read (%s); it is converted anew", type(error).__name__)
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        return model, head
+
+    def _convert(self, card: Card, store: Store, folder: Path) -> tuple[Any, Head | None]:
+        import torch
+
+        from app.runtimes.torch_runtime import build, head_of
+
+        class WithGrid(torch.nn.Module):
+            """Logits and the grid they come from, so that Grad-CAM needs no second pass."""
+
+            def __init__(self, net: Any) -> None:
+                super().__init__()
+                self.net = net
+
+            def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+                grid = self.net.features(x)
+                return self.net.classify(grid), grid
+
+        net = build(card, store)
+        head = head_of(net)
+        with warnings.catch_warnings():
+            # Tracing warns that shapes become constants: they are meant to, the picture's size is fixed by the card.
+            warnings.simplefilter("ignore")
+            model = self._openvino.convert_model(
+                WithGrid(net), example_input=torch.zeros(1, 3, self._side, self._side),
+                input=[self._openvino.PartialShape([-1, 3, self._side, self._side])],
+            )  # fmt: skip
+        try:
+            _keep(self._openvino, model, head, folder)
+        except OSError as error:
+            _log.warning("the converted network can't be kept (%s)", error.strerror)
+        return model, head
+
+    def _compile(self, batch: int) -> Any:
+        """For one batch size: fixed shapes run faster than free ones."""
+        if batch not in self._compiled:
+            model = self._model.clone()
+            model.reshape([batch, 3, self._side, self._side])
+            self._compiled[batch] = self._openvino.Core().compile_model(
+                model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads()}
+            )
+        return self._compiled[batch]
+
+    def run(self, batch: np.ndarray) -> Output:
+        n = len(batch)
+        if n == 1 or n == self.best_batch:
+            result = self._compile(n)(batch)
+            return Output(np.array(result[0]), np.array(result[1]))
+        parts = []
+        for k in range(0, n, self.best_batch):
+            part = batch[k : k + self.best_batch]
+            if len(part) < self.best_batch:
+                parts += [self.run(part[i : i + 1]) for i in range(len(part))]
+            else:
+                parts.append(self.run(part))
+        return Output(np.concatenate([p.logits for p in parts]), np.concatenate([p.grid for p in parts]))
+
+
+def _keep(openvino: ModuleType, model: Any, head: Head | None, folder: Path) -> None:
+    """Write beside, then rename: a folder with the right name is a whole one. Then make room."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix="part-", dir=folder.parent))
+    try:
+        openvino.save_model(model, part / "model.xml", compress_to_fp16=False)
+        if head is not None:
+            np.savez(part / "head.npz", weight=head.weight, bias=head.bias)
+        part.replace(folder)
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
+        if not folder.exists():  # another process may have been faster
+            raise
+    _make_room(folder.parent, keep=folder)
+
+
+def _make_room(cache: Path, keep: Path) -> None:
+    """Remove what was used longest ago until the cache fits `LARGEST_CACHE`; and what a killed process left behind."""
+    folders = []
+    for folder in cache.iterdir():
+        if folder.name.startswith("part-") and time.time() - folder.stat().st_mtime > 3600:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder.is_dir():
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            folders.append((folder.stat().st_mtime, size, folder))
+    total = sum(size for _, size, _ in folders)
+    for _, size, folder in sorted(folders):
+        if total <= LARGEST_CACHE:
+            break
+        if folder != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= size
