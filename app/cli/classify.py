@@ -238,6 +238,6 @@ def _with_cause(sentence: str) -> str:
 
 
 def _summary(tally: Tally, seconds: float) -> str:
-    pace = f", {tally.pictures / seconds:.1f} a second" if seconds >= 1 else ""
+    pace = f", {tally.pictures / seconds:.1f} a second" if tally.pictures >= 20 and seconds >= 1 else ""
     failed = f"; {tally.failed} failed" if tally.failed else ""
     return f"{tally.pictures:,} pictures in {duration(seconds)}{pace}{failed}"
