@@ -42,7 +42,10 @@ def test_wrapped_and_old_files_are_recognised(resnet18: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"fc.weight": (10, 512), "fc.bias": (10,)}, "nearest is resnet18, but fc.weight is 10 × 512 instead of 1000 × 512"),
+        (
+            {"fc.weight": (10, 512), "fc.bias": (10,)},
+            "nearest is resnet18, but fc.weight is 10 × 512 instead of 1000 × 512",
+        ),
         ({"extra.weight": (1,)}, "nearest is resnet18, but extra.weight too many"),
         ({"conv1.weight": None, "bn1.bias": None}, "nearest is resnet18, but conv1.weight, bn1.bias missing"),
     ],

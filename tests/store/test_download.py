@@ -79,7 +79,7 @@ def test_a_server_that_always_drops_is_given_up_and_the_part_kept(site: Any, tar
 
 def test_announces_more_than_it_sends(site: Any, target: Path) -> None:
     site.script += [site.lie(400_000)] * 10
-    with pytest.raises(DownloadError, match="connection off|has no more|less than"):
+    with pytest.raises(DownloadError, match=r"connection off|has no more|less than"):
         get(site, target)
     assert not target.exists()
     site.script.clear()
@@ -369,7 +369,7 @@ def test_the_disk_fills_up_on_the_way(site: Any, target: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(download.Part, "begin", full)
-    with pytest.raises(DownloadError, match="No space left on device.*make room"):
+    with pytest.raises(DownloadError, match=r"No space left on device.*make room"):
         get(site, target)
     assert leftovers(target) == []
 
