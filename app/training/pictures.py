@@ -119,9 +119,7 @@ def read(folder: Path, cache: Path) -> Pictures:
     return Pictures(flat, rows_read[:, 0], rows_read[:, 1:3], rows_read[:, 3], rows_read[:, 4])
 
 
-def random_crop(
-    picture: Pixels, size: int, rng: np.random.Generator, area: tuple[float, float] = (0.3, 1.0)
-) -> Pixels:
+def random_crop(picture: Pixels, size: int, rng: np.random.Generator, area: tuple[float, float] = (0.3, 1.0)) -> Pixels:
     """A random rectangle resized to (size, size, 3), mirrored every second time (Szegedy et al. 2014, section 6)."""
     height, width = picture.shape[:2]
     for _ in range(10):
@@ -146,9 +144,7 @@ def centre_crop(picture: Pixels, size: int, part: float = 0.875) -> Pixels:
 def resized(picture: Pixels, size: int) -> Pixels:
     # INTER_AREA is right for shrinking, and nearest neighbour for enlarging.
     smaller = size < min(picture.shape[:2])
-    result: Any = cv2.resize(
-        picture, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    )
+    result: Any = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return result  # type: ignore[no-any-return]
 
 
@@ -171,15 +167,11 @@ def pack(folder: Path, out: Path, short: int, quality: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("runs/pictures"))
     parser.add_argument("--pack", type=Path, metavar="OUT.zip")
-    parser.add_argument(
-        "--short-side", type=int, default=112, help="of packed pictures (default: %(default)s)"
-    )
+    parser.add_argument("--short-side", type=int, default=112, help="of packed pictures (default: %(default)s)")
     parser.add_argument("--quality", type=int, default=45, help="of packed pictures (default: %(default)s)")
     args = parser.parse_args()
     if args.pack:

@@ -24,6 +24,8 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Student(nn.Module, ABC):
     """A network without its last layer, and linear maps from its middle grids and its last one to the teacher's."""
 
+    mean: Tensor
+    deviation: Tensor
     tail = "fc"  # the last layer's name in the plain network
 
     def __init__(self, width: int, hints: dict[int, int]) -> None:
@@ -51,9 +53,7 @@ class Student(nn.Module, ABC):
     def export(self, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
         """State dict of the plain network: weight · (P x + p) + bias folded into its last layer."""
         p = self.project.weight.flatten(1)  # (1280, width)
-        state = {
-            k: v.detach().cpu() for k, v in self.network().state_dict().items() if "num_batches" not in k
-        }
+        state = {k: v.detach().cpu() for k, v in self.network().state_dict().items() if "num_batches" not in k}
         state[f"{self.tail}.weight"] = (weight @ p).cpu()
         state[f"{self.tail}.bias"] = (weight @ self.project.bias + bias).cpu()  # type: ignore[operator]
         return state
@@ -107,11 +107,7 @@ class AlexNetStudent(Student):
 
 
 def student(architecture: str) -> Student:
-    return (
-        AlexNetStudent()
-        if architecture == "alexnet"
-        else ResNetStudent(int(architecture.removeprefix("resnet")))
-    )
+    return AlexNetStudent() if architecture == "alexnet" else ResNetStudent(int(architecture.removeprefix("resnet")))
 
 
 def unexplained(guess: Tensor, target: Tensor, variance: Tensor) -> Tensor:

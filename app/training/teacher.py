@@ -54,13 +54,11 @@ class Teacher:
     def _compile(self, shape: tuple[int, ...]) -> Callable[[Tensor], list[Tensor]]:
         grids = Grids(self.net)
         if self.device.type != "cpu":
-            compiled: Any = torch.compile(grids.to(memory_format=torch.channels_last))
+            compiled: Any = torch.compile(grids)
 
             def on_gpu(x: Tensor) -> list[Tensor]:
                 with torch.autocast(self.device.type, torch.bfloat16):
-                    return [
-                        grid.float() for grid in compiled(x.contiguous(memory_format=torch.channels_last))
-                    ]
+                    return [grid.float() for grid in compiled(x.contiguous(memory_format=torch.channels_last))]
 
             return on_gpu
 
