@@ -1,0 +1,88 @@
+"""What the window asks of the engine for itself: the device, and models brought into memory before they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.gui.context import Context
+from app.worker import Cancelled, Done, Failed, Ticket
+
+PANEL = "classify"
+
+
+class Machine(QObject):
+    """Watches its own requests only; answers to a panel's requests are the panel's."""
+
+    device_named = Signal(str)  # the device in use, for a person
+    busy_changed = Signal(str)  # what is being done, "" for nothing
+    failed = Signal(str)  # a sentence
+
+    def __init__(self, context: Context, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._waiting: dict[Ticket, tuple[str, str]] = {}  # what kind, and what to say meanwhile
+        self.device = ""
+        self.preference = context.settings.value("device", "auto")
+        context.bridge.done.connect(self._done)
+        context.bridge.failed.connect(self._failed)
+        context.bridge.cancelled.connect(self._cancelled)
+
+    def start(self, models: Iterable[str]) -> None:
+        """Find the device, then load `models`. Returns at once."""
+        self.use_device(self.preference)
+        for model in models:
+            self.load(model)
+
+    def use_device(self, preference: str) -> None:
+        from app.engines.classify import UseDevice
+
+        self.preference = preference
+        self._ask(UseDevice(preference), "device", self.tr("looking for a graphics card…"))
+
+    def load(self, model: str) -> None:
+        from app.engines.classify import LoadModel
+
+        self._ask(LoadModel(model), "load", self.tr("loading {0}…").format(model))
+
+    def release(self, model: str) -> None:
+        from app.engines.classify import ReleaseModel
+
+        self._ask(ReleaseModel(model), "release", self.tr("releasing {0}…").format(model))
+
+    def busy(self) -> str:
+        """What is being done now, "" for nothing."""
+        return next((text for _, text in self._waiting.values()), "")
+
+    def _ask(self, request: object, kind: str, text: str) -> None:
+        self._waiting[self._context.worker.control(PANEL, request)] = (kind, text)
+        self.busy_changed.emit(self.busy())
+
+    @Slot(object)
+    def _done(self, answer: Done) -> None:
+        kind = self._take(answer.ticket)
+        if kind == "device":
+            self.device = str(answer.value)
+            self._context.bridge.forget_loaded()
+            self._context.settings.set("device", self.preference)
+            self.device_named.emit(self.device)
+
+    @Slot(object)
+    def _failed(self, answer: Failed) -> None:
+        kind = self._take(answer.ticket)
+        if kind is not None:
+            self.failed.emit(answer.sentence)
+        if kind == "device" and self.preference != "auto":
+            self.use_device("auto")  # what was asked for isn't there: the next best answers meanwhile
+
+    @Slot(object)
+    def _cancelled(self, answer: Cancelled) -> None:
+        self._take(answer.ticket)
+
+    def _take(self, ticket: Ticket) -> str | None:
+        found = self._waiting.pop(ticket, None)
+        if found is None:
+            return None
+        self.busy_changed.emit(self.busy())
+        return found[0]

@@ -1,0 +1,1 @@
+"""Pieces that all panels share, each made once."""
