@@ -45,7 +45,7 @@ class MainWindow(QMainWindow):
 
         self.strips = Strips(context.theme, self)
         self.tabs = QTabWidget(self)
-        self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.tabs.setAccessibleName(self.tr("Panels"))
         centre = QWidget(self)
         column = QVBoxLayout(centre)

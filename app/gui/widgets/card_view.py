@@ -1,0 +1,185 @@
+"""A model's card for reading: everything that the program says about a model comes from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app.gui import numbers
+from app.gui.theme import QUARTER, STEP, Theme, sized
+
+if TYPE_CHECKING:
+    from app.store.cards import Card, Measurement
+
+STATES = ("loaded", "loading", "ready", "absent", "damaged", "downloading")
+
+
+def tr(text: str) -> str:
+    return QCoreApplication.translate("CardView", text)
+
+
+def state_words(state: str) -> str:
+    """One of `STATES` for a person."""
+    words = {
+        "loaded": tr("in memory"),
+        "loading": tr("loading…"),
+        "ready": tr("on this machine"),
+        "absent": tr("not on this machine"),
+        "damaged": tr("damaged"),
+        "downloading": tr("downloading…"),
+    }
+    return words[state]
+
+
+def score(card: Card) -> Measurement | None:
+    """What we measured; where we have not, what was published."""
+    return next(iter(card.measured or card.published), None)
+
+
+def short_licence(card: Card) -> str:
+    """The licence without its explanation: "BSD-3-Clause"."""
+    return card.licence.partition(" (")[0].partition(";")[0].strip()
+
+
+class CardView(QWidget):
+    """Title, summary, limits, then facts in two columns. Texts can be selected and copied."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._title = self._words("title", bold=True)
+        self._under = self._words("secondary", quiet=True)
+        self._summary = self._words()
+        self._limits = self._words()
+        self._curve = _Curve(theme, self)
+        self._facts = QGridLayout()
+        self._facts.setHorizontalSpacing(STEP)
+        self._facts.setVerticalSpacing(QUARTER)
+        self._facts.setColumnStretch(1, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(STEP)
+        head = QVBoxLayout()
+        head.setSpacing(0)
+        head.addWidget(self._title)
+        head.addWidget(self._under)
+        column.addLayout(head)
+        column.addWidget(self._summary)
+        column.addWidget(self._limits)
+        column.addLayout(self._facts)
+        column.addWidget(self._curve)
+        column.addStretch(1)
+
+    def show_card(self, card: Card, state: str) -> None:
+        self._title.setText(card.name)
+        self._under.setText(f"{card.year} · {card.id} · {state_words(state)}")
+        self._summary.setText(card.summary)
+        self._limits.setText(card.limits)
+        self._curve.set_points(card.curve)
+        while (item := self._facts.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.hide()
+                old.deleteLater()
+        for row, (name, value) in enumerate(self._rows(card)):
+            label = self._words("secondary", quiet=True)
+            label.setText(name)
+            label.setWordWrap(False)
+            text = self._words("secondary")
+            text.setText(value)
+            text.setAccessibleName(f"{name}: {value}")
+            self._facts.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
+            self._facts.addWidget(text, row, 1, Qt.AlignmentFlag.AlignTop)
+
+    def _rows(self, card: Card) -> list[tuple[str, str]]:
+        rows = [(self.tr("Size"), numbers.size(card.approximate_size))]
+        if card.parameters:
+            rows.append((self.tr("Parameters"), numbers.millions(card.parameters)))
+        rows += [(self.tr("Measured by us"), _measurement(one)) for one in card.measured]
+        if not card.measured:
+            rows.append((self.tr("Measured by us"), self.tr("not yet")))
+        rows += [(self.tr("Published"), _measurement(one)) for one in card.published]
+        rows.append((self.tr("Licence"), card.licence))
+        rows.append((self.tr("Learnt from"), card.terms))
+        if card.source:
+            rows.append((self.tr("Source"), card.source))
+        if card.attribution:
+            rows.append((self.tr("Thanks to"), card.attribution))
+        for address in card.addresses:
+            rows.append((self.tr("Address"), address))
+        if card.addresses and not card.confirmed:
+            rows.append(("", self.tr("None of us has opened this address or read the terms there.")))
+        return rows
+
+    def _words(self, size: str = "body", bold: bool = False, quiet: bool = False) -> QLabel:
+        label = QLabel(self)
+        label.setTextFormat(Qt.TextFormat.PlainText)  # a card comes from a file: nothing in it is markup
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        if size != "body" or bold:
+            sized(label, size, bold)
+        label.setProperty("quiet", quiet)
+        return label
+
+
+def _measurement(one: Measurement) -> str:
+    return tr("top-1 {0}, top-5 {1} on {2}").format(numbers.per_cent(one.top1), numbers.per_cent(one.top5), one.data)
+
+
+class _Curve(QWidget):
+    """How the model learnt: top-1 over hours. Nothing where the card has no curve."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._points: tuple[tuple[float, float], ...] = ()
+        sized(self, "secondary")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.update)
+        self.hide()
+
+    def set_points(self, points: tuple[tuple[float, float], ...]) -> None:
+        self._points = points
+        self.setVisible(len(points) > 1)
+        if len(points) > 1:
+            hours, top1 = points[-1]
+            text = self.tr("Learning curve: top-1 {0} after {1} hours").format(
+                numbers.per_cent(top1), f"{hours:.1f}".rstrip("0").rstrip(".")
+            )
+            self.setAccessibleName(text)
+            self.setToolTip(text)
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, 120)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if len(self._points) < 2:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        line = self.fontMetrics().height()
+        place = QRectF(self.rect()).adjusted(1, line + QUARTER, -1, -line - QUARTER)
+        hours = max(x for x, _ in self._points) or 1.0
+        top = max(y for _, y in self._points) or 1.0
+        painter.setPen(QPen(self._theme.colour("hairline"), 1))
+        painter.drawLine(place.bottomLeft(), place.bottomRight())
+        painter.setPen(QPen(self._theme.colour("accent"), 2))
+        painter.drawPolyline(
+            [
+                QPointF(place.left() + place.width() * x / hours, place.bottom() - place.height() * y / top)
+                for x, y in self._points
+            ]
+        )
+        painter.setPen(self._theme.colour("secondary"))
+        painter.drawText(QPointF(0, self.fontMetrics().ascent()), self.tr("top-1 while it learnt"))
+        last = numbers.per_cent(self._points[-1][1])
+        painter.drawText(
+            QPointF(self.width() - self.fontMetrics().horizontalAdvance(last) - 1, self.fontMetrics().ascent()), last
+        )
+        base = self.height() - self.fontMetrics().descent()
+        painter.drawText(QPointF(0, base), "0 h")
+        end = f"{hours:.1f}".rstrip("0").rstrip(".") + " h"
+        painter.drawText(QPointF(self.width() - self.fontMetrics().horizontalAdvance(end) - 1, base), end)
