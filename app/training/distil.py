@@ -156,8 +156,8 @@ def adamw(net: Student, rate: float, decay: float) -> torch.optim.AdamW:
 
 @torch.no_grad()
 def average(mean: Student, net: Student, step: int) -> None:
-    """Exponential moving average of all weights and batch statistics, over about the last 500 steps."""
-    keep = min(0.998, (1 + step) / (10 + step))
+    """Exponential moving average of all weights and batch statistics, over about the last 200 steps."""
+    keep = min(0.995, (1 + step) / (10 + step))
     for a, b in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
         if a.is_floating_point():
             a.lerp_(b, 1 - keep)

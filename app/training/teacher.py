@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from app.nets.efficientnet_lite import EfficientNetLite
-from app.training.convert_efficientnet_lite import package_weights
 
+WEIGHTS = Path("weights/efficientnet-lite0.safetensors")  # from the repository, so that no package is needed
 MIDDLE = (24, 40, 112)  # channels of the grids at strides 4, 8 and 16
 WIDTH = 1280  # channels of the last grid
 
@@ -37,7 +39,7 @@ class Teacher:
 
     def __init__(self, device: torch.device) -> None:
         self.net = EfficientNetLite(0)
-        self.net.load_state_dict(package_weights(0), strict=False)
+        self.net.load_state_dict({k: v.float() for k, v in load_file(WEIGHTS).items()}, strict=False)
         self.net.eval().requires_grad_(False).to(device)
         self.device = device
         self.weight, self.bias = self.net.fc.weight, self.net.fc.bias  # (1000, 1280), (1000,)
