@@ -1,0 +1,104 @@
+"""F1: every key, and the ways in."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.gui.theme import QUARTER, STEP, WIDE, WIDER, sized
+
+
+class Shortcuts(QDialog):
+    """A page to read: keys left, what they do right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Keys and help"))
+        self.resize(560, 620)
+        page = QWidget(self)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(WIDER, WIDE, WIDER, WIDE)
+        column.setSpacing(STEP)
+        for title, words, keys in self._parts():
+            head = QLabel(title, page)
+            sized(head, "title", bold=True)
+            column.addWidget(head)
+            if words:
+                text = QLabel(words, page)
+                text.setWordWrap(True)
+                column.addWidget(text)
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(WIDE)
+            grid.setVerticalSpacing(QUARTER)
+            grid.setColumnMinimumWidth(0, 120)
+            grid.setColumnStretch(1, 1)
+            for row, (key, does) in enumerate(keys):
+                left = QLabel(key, page)
+                left.setProperty("quiet", True)
+                right = QLabel(does, page)
+                right.setWordWrap(True)
+                grid.addWidget(left, row, 0, Qt.AlignmentFlag.AlignTop)
+                grid.addWidget(right, row, 1)
+            column.addLayout(grid)
+            column.addSpacing(WIDE)
+        column.addStretch(1)
+        scroll = QScrollArea(self)
+        scroll.setWidget(page)
+        scroll.setWidgetResizable(True)
+        scroll.setAccessibleName(self.tr("Keys and help"))
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, WIDE)
+        outer.setSpacing(WIDE)
+        outer.addWidget(scroll, 1)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(WIDER, 0, WIDER, 0)
+        foot.addStretch(1)
+        close = QPushButton(self.tr("Close"), self)
+        close.setDefault(True)
+        close.clicked.connect(self.close)
+        foot.addWidget(close)
+        outer.addLayout(foot)
+
+    def _parts(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
+        ctrl = "⌘" if self._mac() else "Ctrl+"
+        return [
+            (
+                self.tr("Bring something in"),
+                self.tr(
+                    "Drop pictures or folders anywhere on the panel, drag a picture out of a browser, paste one, or "
+                    "open files. The samples work with one click."
+                ),
+                [(f"{ctrl}O", self.tr("open files")), (f"{ctrl}V", self.tr("paste a picture, or copied files"))],
+            ),
+            (
+                self.tr("Everywhere"),
+                "",
+                [
+                    (f"{ctrl}1  {ctrl}2  {ctrl}3", self.tr("Classify, Caption, Translate")),
+                    (f"{ctrl}C", self.tr("copy the answer")),
+                    (f"{ctrl}S", self.tr("save the answer")),
+                    (f"{ctrl}I", self.tr("look inside the networks, and fold it away")),
+                    (f"{ctrl}M", self.tr("models: download, import, choose")),
+                    (f"{ctrl},", self.tr("settings")),
+                    ("Esc", self.tr("cancel what runs, then close what is open")),
+                    ("F10", self.tr("menu")),
+                    (f"{ctrl}Q", self.tr("quit")),
+                ],
+            ),
+            (
+                self.tr("While no text field has the focus"),
+                self.tr("These can be switched off in the settings."),
+                [
+                    ("← →", self.tr("previous and next picture")),
+                    ("H", self.tr("heat on and off: where in the picture the network sees the class")),
+                    ("1 … 9", self.tr("pick the n-th class")),
+                    ("Space", self.tr("pause and resume live video")),
+                ],
+            ),
+        ]
+
+    @staticmethod
+    def _mac() -> bool:
+        import sys
+
+        return sys.platform == "darwin"
