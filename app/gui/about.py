@@ -23,10 +23,10 @@ from app.gui.theme import QUARTER, STEP, WIDE, WIDER, Theme, sized
 
 NONE = "–"
 # For a checkout that was never installed: what pyproject.toml asks for.
-REQUIRED = (
-    "PySide6-Essentials torch torchvision openvino opencv-python-headless numpy sentencepiece safetensors Pillow "
-    "pi-heif platformdirs httpx filelock tomli-w psutil"
-).split()
+REQUIRED = [
+    *("PySide6-Essentials", "torch", "torchvision", "openvino", "opencv-python-headless", "numpy", "sentencepiece"),
+    *("safetensors", "Pillow", "pi-heif", "platformdirs", "httpx", "filelock", "tomli-w", "psutil"),
+]
 
 
 def libraries() -> list[tuple[str, str, str]]:
@@ -43,9 +43,9 @@ def libraries() -> list[tuple[str, str, str]]:
 
 def licence(about: importlib.metadata.PackageMetadata) -> str:
     """One line. Packages say it in three places, from the newest way to the oldest; some put the whole text there."""
-    if expression := about.get("License-Expression"):
-        return str(expression)
-    free = " ".join(str(about.get("License") or "").split())
+    if expression := about.get_all("License-Expression"):
+        return str(expression[0])
+    free = " ".join(" ".join(about.get_all("License") or []).split())
     if free and len(free) <= 80 and free.upper() != "UNKNOWN":
         return free
     classifiers = about.get_all("Classifier") or []

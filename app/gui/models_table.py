@@ -86,6 +86,8 @@ class ModelsTable(QAbstractTableModel):
             return self._alignment(column)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._text(card, column)
+        if role == Qt.ItemDataRole.ForegroundRole and column != NAME and self._states[card.id] == "absent":
+            return self._context.theme.colour("secondary")
         if role == Qt.ItemDataRole.ToolTipRole and column == SCORE:
             return self._score_tip(card)
         return None

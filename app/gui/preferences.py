@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.context import Context
 from app.gui.machine import Machine
-from app.gui.theme import WIDE, WIDER, sized
+from app.gui.theme import QUARTER, WIDE, WIDER, sized
 
 MIRROR_KEY = "downloads.mirror"
 
@@ -76,11 +76,17 @@ class Preferences(QDialog):
         self.mirror.setPlaceholderText(self.tr("https://… (empty: the models' own addresses)"))
         self.mirror.setMinimumWidth(340)
         self.mirror.editingFinished.connect(self._keep_mirror)
-        form.addRow(self.tr("&Mirror for downloads"), self.mirror)
         self.mirror_words = self._words(
             self.tr("Another address that holds the same files. Every file is still checked against its SHA-256.")
         )
-        form.addRow("", self.mirror_words)
+        under = QVBoxLayout()
+        under.setSpacing(QUARTER)
+        under.addWidget(self.mirror)
+        under.addWidget(self.mirror_words)
+        mirror_label = QLabel(self.tr("&Mirror for downloads"), self)
+        mirror_label.setBuddy(self.mirror)
+        mirror_label.setContentsMargins(0, 6, 0, 0)  # level with the field's text
+        form.addRow(mirror_label, under)
 
         self.keys = QCheckBox(self.tr("&Keys without Ctrl act, where no text is written (H, Space, 1 … 9)"), self)
         self.keys.setChecked(keys.isChecked())

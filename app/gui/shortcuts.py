@@ -30,7 +30,7 @@ class Shortcuts(QDialog):
             grid = QGridLayout()
             grid.setHorizontalSpacing(WIDE)
             grid.setVerticalSpacing(QUARTER)
-            grid.setColumnMinimumWidth(0, 120)
+            grid.setColumnMinimumWidth(0, 160)
             grid.setColumnStretch(1, 1)
             for row, (key, does) in enumerate(keys):
                 left = QLabel(key, page)

@@ -72,5 +72,7 @@ def style_sheet(c: Colours, corner: int) -> str:
             border-bottom: 1px solid {c.hairline}; }}
         QTableView, QTreeView, QListView {{ border: none; gridline-color: transparent; background: {c.raised};
             selection-background-color: {c.soft}; selection-color: {c.text}; outline: none; }}
+        QTableView::item, QTreeView::item {{ padding: 0 8px; }}
+        QComboBox {{ min-height: 24px; }}
         QScrollArea {{ border: none; background: transparent; }}
     """
