@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from app.worker import Engine, Steps, Ticket
 
 
+def tr(text: str) -> str:
+    return QCoreApplication.translate("Broken", text)
+
+
 def sentence(error: BaseException) -> str:
     """For a person: which library, why, what to do."""
     name = (getattr(error, "name", None) or "").split(".")[0]
     why = " ".join(str(error).split()) or type(error).__name__
-    return QCoreApplication.translate(
-        "Broken",
+    what = tr("The library {0}").format(name) if name and name != "app" else tr("A part of Triptych")
+    return tr(
         "{0} can't be loaded, so networks can't run: {1}. “triptych doctor” in a terminal says more; installing "
-        "Triptych again usually mends it.",
-    ).format(
-        QCoreApplication.translate("Broken", "The library {0}").format(name) if name else "A library", why.rstrip(".")
-    )
+        "Triptych again usually mends it."
+    ).format(what, why.rstrip("."))
 
 
 class Broken(QWidget):
@@ -37,7 +39,7 @@ class Broken(QWidget):
         self.title = title
         column = QVBoxLayout(self)
         column.setContentsMargins(WIDER, WIDER, WIDER, WIDER)
-        column.addWidget(MessageStrip("error", sentence(error), theme, parent=self))
+        column.addWidget(MessageStrip("error", sentence(error), theme, parent=self, lasting=True))
         column.addWidget(QLabel(self.tr("The other panels and the menu work all the same."), self))
         column.addStretch(1)
 

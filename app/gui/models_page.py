@@ -66,7 +66,7 @@ class ModelsPage(QDialog):
         self.splitter.addWidget(self._detail())
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
-        self.splitter.setSizes([620, 380])
+        self.splitter.setSizes([640, 360])
         column.addWidget(self.splitter, 1)
         kept = context.settings.value("models.splitter", "")
         self.splitter.restoreState(QByteArray.fromBase64(kept.encode("ascii", "ignore")))

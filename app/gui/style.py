@@ -5,9 +5,10 @@ from __future__ import annotations
 from app.gui.colours import Colours
 
 
-def style_sheet(c: Colours, corner: int) -> str:
+def style_sheet(c: Colours, corner: int, controls: str, name: str) -> str:
     """One style sheet for the whole program. Properties that widgets set: `primary`, `flat` on buttons, `quiet` on
-    labels (secondary text)."""
+    labels (secondary text). `controls`: the folder of the small drawings in controls, which a style sheet can't tint:
+    so there is one a theme, named `name` ("light" or "dark")."""
     return f"""
         QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.hairline}; padding: 4px; }}
         QLabel[quiet="true"] {{ color: {c.secondary}; }}
@@ -68,11 +69,40 @@ def style_sheet(c: Colours, corner: int) -> str:
         QSplitter::handle:vertical {{ height: 1px; }}
 
         QHeaderView {{ background: {c.surface}; border: none; }}
-        QHeaderView::section {{ background: {c.surface}; color: {c.secondary}; border: none; padding: 6px 8px;
+        QHeaderView::section {{ background: {c.surface}; color: {c.secondary}; border: none; padding: 6px 11px;
             border-bottom: 1px solid {c.hairline}; }}
         QTableView, QTreeView, QListView {{ border: none; gridline-color: transparent; background: {c.raised};
             selection-background-color: {c.soft}; selection-color: {c.text}; outline: none; }}
         QTableView::item, QTreeView::item {{ padding: 0 8px; }}
-        QComboBox {{ min-height: 24px; }}
+
+        QComboBox {{ padding: 5px 8px; border: 1px solid {c.outline}; border-radius: {corner}px;
+            background: {c.raised}; }}
+        QComboBox:focus {{ border: 2px solid {c.accent}; padding: 4px 7px; }}
+        QComboBox:disabled {{ color: {c.disabled}; border-color: {c.hairline}; }}
+        QComboBox::drop-down {{ border: none; width: 24px; }}
+        QComboBox::down-arrow {{ image: url("{controls}/down-{name}.svg"); width: 14px; height: 14px; }}
+        QComboBox QAbstractItemView {{ border: 1px solid {c.hairline}; background: {c.raised}; padding: 4px;
+            selection-background-color: {c.soft}; selection-color: {c.text}; outline: none; }}
+
+        QCheckBox {{ spacing: 8px; padding: 2px; border: 2px solid transparent; border-radius: {corner}px; }}
+        QCheckBox:focus {{ border-color: {c.accent}; }}
+        QCheckBox::indicator, QTableView::indicator, QTreeView::indicator, QListView::indicator {{
+            width: 14px; height: 14px; border: 1px solid {c.outline}; border-radius: 3px; background: {c.raised}; }}
+        QCheckBox::indicator:hover, QTableView::indicator:hover, QTreeView::indicator:hover,
+        QListView::indicator:hover {{ border-color: {c.accent}; }}
+        QCheckBox::indicator:checked, QTableView::indicator:checked, QTreeView::indicator:checked,
+        QListView::indicator:checked {{ border-color: {c.accent}; background: {c.accent};
+            image: url("{controls}/check-{name}.svg"); }}
+        QCheckBox::indicator:disabled {{ border-color: {c.hairline}; }}
+
+        QScrollBar:vertical {{ width: 12px; background: transparent; margin: 0; }}
+        QScrollBar:horizontal {{ height: 12px; background: transparent; margin: 0; }}
+        QScrollBar::handle {{ background: {c.outline}; border-radius: 3px; margin: 3px; }}
+        QScrollBar::handle:vertical {{ min-height: 32px; }}
+        QScrollBar::handle:horizontal {{ min-width: 32px; }}
+        QScrollBar::handle:hover {{ background: {c.secondary}; }}
+        QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+        QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+        QAbstractScrollArea::corner {{ background: transparent; }}
         QScrollArea {{ border: none; background: transparent; }}
     """

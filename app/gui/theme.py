@@ -91,7 +91,8 @@ class Theme(QObject):
         dark = self.choice == "dark" or (self.choice == "system" and scheme == Qt.ColorScheme.Dark)
         self.colours = DARK if dark else LIGHT
         self._application.setPalette(palette(self.colours))
-        self._application.setStyleSheet(style_sheet(self.colours, CORNER))
+        controls = (bundled("assets") / "icons" / "controls").as_posix()
+        self._application.setStyleSheet(style_sheet(self.colours, CORNER, controls, "dark" if dark else "light"))
         self.changed.emit()
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from PySide6.QtCore import QByteArray, QSize, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPaintEvent
-from PySide6.QtWidgets import QDialog, QMainWindow, QTabWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.gui.coming import Coming
 from app.gui.context import KEYS_KEY, Context, Panel, chosen_models
@@ -17,6 +17,7 @@ from app.gui.machine import Machine
 from app.gui.menus import Doings, Menu
 from app.gui.places import show_folder
 from app.gui.status import StatusBar
+from app.gui.theme import STEP
 from app.gui.widgets.message_strip import Action, Strips
 from app.worker import Notice
 
@@ -287,7 +288,11 @@ class MainWindow(QMainWindow):
         button.setAccessibleName(self.tr("Menu"))
         button.setShortcut("F10")
         self.menu_button = button
-        self.tabs.setCornerWidget(button)
+        corner = QWidget(self)
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 0, STEP, 0)
+        row.addWidget(button)
+        self.tabs.setCornerWidget(corner)
 
     def _connect(self) -> None:
         context = self.context

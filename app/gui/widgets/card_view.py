@@ -26,8 +26,8 @@ def state_words(state: str) -> str:
     words = {
         "loaded": tr("in memory"),
         "loading": tr("loading…"),
-        "ready": tr("on this machine"),
-        "absent": tr("not on this machine"),
+        "ready": tr("ready"),
+        "absent": tr("not downloaded"),
         "damaged": tr("damaged"),
         "downloading": tr("downloading…"),
     }

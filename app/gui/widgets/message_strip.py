@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
@@ -14,9 +14,16 @@ KINDS = {"info": ("info", "accent"), "warning": ("warning", "warning"), "error":
 Action = tuple[str, Callable[[], object]]
 
 
+class _Sentence(QLabel):
+    """As high as its lines at the width it is given, and no higher: a label's own guess is for a narrower one."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, self.fontMetrics().height())
+
+
 class MessageStrip(QWidget):
     """`kind` is "info", "warning" or "error": shown by an icon of its own, not by colour alone. It closes when the
-    person dismisses it or takes an action."""
+    person dismisses it or takes an action; a `lasting` one stays."""
 
     dismissed = Signal()
 
@@ -27,6 +34,7 @@ class MessageStrip(QWidget):
         theme: Theme,
         actions: Sequence[Action] = (),
         parent: QWidget | None = None,
+        lasting: bool = False,
     ) -> None:
         super().__init__(parent)
         assert len(actions) <= 2, "a strip has two actions at most"
@@ -36,11 +44,13 @@ class MessageStrip(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(WIDE + STEP + 20, STEP, STEP, STEP)
         row.setSpacing(STEP)
-        self._label = QLabel(sentence, self)
+        self._label = _Sentence(sentence, self)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setWordWrap(True)
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self._label.setSizePolicy(policy)
         row.addWidget(self._label, 1)
         self.buttons = [self._button(text, act) for text, act in actions]
         for button in self.buttons:
@@ -50,11 +60,10 @@ class MessageStrip(QWidget):
         self._close.setToolTip(self.tr("Dismiss"))
         self._close.setAccessibleName(self.tr("Dismiss this message"))
         self._close.clicked.connect(self.dismiss)
+        self._close.setVisible(not lasting)
         row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
         self.setAccessibleName(sentence)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         theme.changed.connect(self.update)
         self._announce()
 
