@@ -1,0 +1,114 @@
+"""The right leaf: the answers to the picture in view, or the table of all pictures."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.classify.columns import Columns
+from app.gui.classify.folder_model import FolderModel
+from app.gui.classify.folder_view import FolderView
+from app.gui.theme import STEP, Theme
+
+
+class AnswerSide(QWidget):
+    copy_wanted = Signal()
+    save_table_wanted = Signal()
+    save_picture_wanted = Signal()
+    models_wanted = Signal()
+
+    def __init__(self, pictures: FolderModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.columns = Columns(theme, self)
+        self.folder = FolderView(pictures, theme, self)
+        self.pages = QStackedWidget(self)
+        self.pages.addWidget(self.columns)
+        self.pages.addWidget(self.folder)
+        self.one = self._choice(self.tr("This picture"))
+        self.all = self._choice(self.tr("All pictures"))
+        self.one.setChecked(True)
+        group = QButtonGroup(self)
+        group.addButton(self.one)
+        group.addButton(self.all)
+        self.one.toggled.connect(lambda on: self.pages.setCurrentWidget(self.columns if on else self.folder))
+        self.all.setEnabled(False)
+
+        self.copy = self._tool("copy", self.tr("Copy the answers as a table (Ctrl+C)"), theme)
+        self.copy.clicked.connect(self.copy_wanted)
+        self.save = self._tool("save", self.tr("Save (Ctrl+S)"), theme)
+        self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.save)
+        menu.addAction(self.tr("Save all answers as CSV or JSON…"), self.save_table_wanted.emit)
+        self.save_picture = menu.addAction(
+            self.tr("Save the picture with the heat map as PNG…"), self.save_picture_wanted.emit
+        )
+        self.save.setMenu(menu)
+        self.models = self._tool("models", self.tr("Choose models"), theme)
+        self.models.clicked.connect(self.models_wanted)
+        top = QHBoxLayout()
+        top.setContentsMargins(STEP, 0, 0, 0)
+        top.setSpacing(STEP)
+        top.addWidget(self.one)
+        top.addWidget(self.all)
+        top.addStretch(1)
+        for tool in (self.copy, self.save, self.models):
+            top.addWidget(tool)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STEP, STEP, STEP, STEP)
+        column.setSpacing(STEP)
+        column.addLayout(top)
+        column.addWidget(self.pages, 1)
+        self.setMinimumWidth(260)
+        self._theme = theme
+        theme.changed.connect(self._dress)
+        self._dress()
+        self.offer(False)
+
+    def offer(self, answers: bool) -> None:
+        """Whether there is anything to copy and save."""
+        self.copy.setEnabled(answers)
+        self.save.setEnabled(answers)
+
+    def show_all_offered(self, several: bool) -> None:
+        self.all.setEnabled(several)
+        if not several:
+            self.one.setChecked(True)
+
+    def _dress(self) -> None:
+        """Which of the two is in view is told by a line under it, as with the tabs."""
+        c = self._theme.colours
+        for button in (self.one, self.all):
+            button.setStyleSheet(
+                f"QPushButton {{ border: none; border-bottom: 2px solid transparent; border-radius: 0; "
+                f"padding: 6px 4px; background: transparent; color: {c.secondary}; }}"
+                f"QPushButton:hover {{ color: {c.text}; }}"
+                f"QPushButton:checked {{ color: {c.text}; border-bottom-color: {c.accent}; }}"
+                f"QPushButton:focus {{ background: {c.soft}; padding: 6px 4px; }}"
+                f"QPushButton:disabled {{ color: {c.disabled}; }}"
+            )
+
+    def _choice(self, words: str) -> QPushButton:
+        """One of two that exclude each other."""
+        button = QPushButton(words, self)
+        button.setCheckable(True)
+        button.setProperty("flat", True)
+        button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        return button
+
+    def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
+        button = QToolButton(self)
+        button.setIcon(theme.icon(icon))
+        button.setIconSize(QSize(18, 18))
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        return button

@@ -1,0 +1,220 @@
+"""The table of all pictures: filter, order, progress; it fills while the engine works."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import numbers
+from app.gui.classify.folder_model import AGREE, LABEL, NAME, SURE, FolderModel
+from app.gui.theme import STEP, WIDER, Theme, sized, tabular
+from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.progress_line import ProgressLine
+
+
+class FolderView(QWidget):
+    """`opened`: the person wants the answers to a row's picture."""
+
+    opened = Signal()
+    cancelled = Signal()
+    go_on = Signal()
+
+    def __init__(self, model: FolderModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self.text = QLineEdit(self)
+        self.text.setPlaceholderText(self.tr("Label or file name"))
+        self.text.setAccessibleName(self.tr("Show only labels or names with"))
+        self.text.setClearButtonEnabled(True)
+        self.whose = QComboBox(self)
+        self.whose.setAccessibleName(self.tr("Whose answers the table shows"))
+        self.whose.setMinimumWidth(80)
+        self.whose.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.least = QSlider(Qt.Orientation.Horizontal, self)
+        self.least.setRange(0, 99)
+        self.least.setAccessibleName(self.tr("Show only answers that are at least so sure"))
+        self._least_text = QLabel(self)
+        self._least_text.setProperty("quiet", True)
+        self._least_text.setFont(tabular(self._least_text.font()))
+        self._least_text.setMinimumWidth(self._least_text.fontMetrics().horizontalAdvance(self.tr("at least 99 %")) + 2)
+        self.failed = QPushButton(self)
+        self.failed.setCheckable(True)
+        self.failed.setProperty("flat", True)
+        kept = self.failed.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        self.failed.setSizePolicy(kept)
+        self.failed.hide()
+
+        self.table = Table(model, theme, self)
+        self.progress = ProgressLine(theme, self)
+        self._count = ElidedLabel("", self)
+        self._count.setProperty("quiet", True)
+        sized(self._count, "secondary")
+        self._on = QPushButton(self.tr("Go on"), self)
+        self._on.setProperty("flat", True)
+        self._on.setSizePolicy(kept)
+        self._on.hide()
+
+        first = QHBoxLayout()
+        first.setSpacing(STEP)
+        first.addWidget(self.text, 1)
+        first.addWidget(self.whose)
+        second = QHBoxLayout()
+        second.setSpacing(STEP)
+        second.addWidget(self._least_text)
+        second.addWidget(self.least, 1)
+        second.addWidget(self.failed)
+        last = QHBoxLayout()
+        last.setSpacing(STEP)
+        last.addWidget(self._count, 1)
+        last.addWidget(self._on)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STEP, 0, 0, 0)
+        column.setSpacing(STEP)
+        for row in (first, second):
+            column.addLayout(row)
+        column.addWidget(self.table, 1)
+        column.addLayout(last)
+        column.addWidget(self.progress)
+
+        self.text.textChanged.connect(self._filter)
+        self.least.valueChanged.connect(self._filter)
+        self.failed.toggled.connect(self._filter)
+        self.whose.activated.connect(self._choose_model)
+        self.table.activated.connect(self._open)
+        self.table.all_wanted.connect(self.show_all)
+        self.progress.cancelled.connect(self.cancelled)
+        self._on.clicked.connect(self.go_on)
+        model.counted.connect(self.tell)
+        self._filter()
+
+    def set_models(self, models: list[tuple[str, str]], preferred: str) -> None:
+        """Id and name of those that can answer."""
+        ids = [model for model, _ in models]
+        kept = self._model.shown_model if self._model.shown_model in ids else preferred
+        self.whose.clear()
+        for model, name in models:
+            self.whose.addItem(name, model)
+        self.whose.setCurrentIndex(max(0, ids.index(kept)) if kept in ids else -1)
+        self.whose.setVisible(len(models) > 1)
+        self.table.setColumnHidden(AGREE, len(models) < 2)
+        self._model.show_model(kept)
+
+    def tell(self) -> None:
+        """How many, in words."""
+        model = self._model
+        count, shown = len(model.items), len(model.rows)
+        parts = [self.tr("1 picture") if count == 1 else self.tr("{0} pictures").format(numbers.whole(count))]
+        if shown != count and self._filtered:
+            parts.append(self.tr("{0} shown").format(numbers.whole(shown)))
+        waiting = count - model.done
+        if waiting:
+            parts.append(self.tr("{0} to do").format(numbers.whole(waiting)))
+        if model.failed:
+            parts.append(self.tr("{0} failed").format(numbers.whole(model.failed)))
+        self._count.setText(" · ".join(parts))
+        self.failed.setText(self.tr("Only failed ({0})").format(numbers.whole(model.failed)))
+        self.failed.setVisible(model.failed > 0 or self.failed.isChecked())
+        self.table.nothing_found = bool(count) and not shown and self._filtered
+        self.table.viewport().update()
+
+    def offer_to_go_on(self, offer: bool) -> None:
+        self._on.setVisible(offer)
+
+    def show_all(self) -> None:
+        self.text.clear()
+        self.least.setValue(0)
+        self.failed.setChecked(False)
+
+    @property
+    def _filtered(self) -> bool:
+        return bool(self.text.text().strip() or self.least.value() or self.failed.isChecked())
+
+    def _filter(self) -> None:
+        least = self.least.value()
+        words = self.tr("at least {0} %").format(least) if least else self.tr("however sure")
+        self._least_text.setText(words)
+        self._model.set_filter(self.text.text(), least / 100, self.failed.isChecked())
+        self.tell()
+
+    def _choose_model(self, place: int) -> None:
+        self._model.show_model(self.whose.itemData(place))
+        self.tell()
+
+    def _open(self, index: QModelIndex) -> None:
+        self.opened.emit()
+
+
+class Table(QTableView):
+    """Rows of one height, no widget a row: ten thousand are no more work than ten."""
+
+    all_wanted = Signal()
+
+    def __init__(self, model: FolderModel, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.nothing_found = False
+        self.setModel(model)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setAccessibleName(self.tr("All pictures and their labels"))
+        self.setFont(tabular(self.font()))
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setDefaultSectionSize(self.fontMetrics().height() + 10)
+        head = self.horizontalHeader()
+        head.setHighlightSections(False)
+        head.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        head.setSortIndicatorClearable(True)
+        head.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
+        head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Interactive)
+        metrics = self.fontMetrics()
+        head.resizeSection(NAME, 170)
+        head.resizeSection(SURE, metrics.horizontalAdvance(self.tr("How sure")) + WIDER + STEP)
+        head.resizeSection(AGREE, metrics.horizontalAdvance(self.tr("Agree")) + WIDER + STEP)
+        head.setMinimumSectionSize(48)
+        self.setSortingEnabled(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left and right, letters and digits are the panel's."""
+        sideways = event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right)
+        if sideways or (event.text() and event.text().isalnum()):
+            event.ignore()
+            return
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.horizontalHeader().setMaximumSectionSize(max(120, self.width() // 2))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        if self.nothing_found:
+            painter.setPen(self._theme.colour("secondary"))
+            room = self.viewport().rect().adjusted(WIDER, WIDER, -WIDER, -WIDER)
+            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(room, flags, self.tr("No picture matches. Clear the filter to see all of them."))

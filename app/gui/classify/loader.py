@@ -1,0 +1,210 @@
+"""Files are looked for and pictures are decoded in threads of their own; the window is told by queued signals."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
+from PySide6.QtGui import QImage
+
+from app.gui.classify.answers import Item
+
+if TYPE_CHECKING:
+    from app.media.pictures import Picture
+
+SHARP = 512  # a JPEG may come smaller while its short side stays at least twice this: enough for the largest view
+PORTION = 1000  # files a message
+HASTE = 0.15  # seconds after which a smaller portion goes on, too
+
+_log = logging.getLogger(__name__)
+Source = Path | bytes | QImage
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture for the networks and the same for the screen."""
+
+    picture: Picture
+    image: QImage
+
+
+class Loader(QObject):
+    """Decodes the picture that was asked for last; what it replaces is dropped."""
+
+    loaded = Signal(object, object)  # Item, Decoded
+    failed = Signal(object, str)  # Item, sentence
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._next: Item | None = None
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def load(self, item: Item | None) -> None:
+        """None: nothing any more."""
+        with self._changed:
+            self._next = item
+            self._changed.notify()
+        if self._thread is None and item is not None and not self._closing:
+            self._thread = threading.Thread(target=self._run, name="triptych-decode-one", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing, self._next = True, None
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(2.0)
+            self._thread = None
+
+    def _run(self) -> None:
+        from app.media.pictures import PictureError
+
+        while True:
+            with self._changed:
+                while self._next is None and not self._closing:
+                    self._changed.wait()
+                if self._closing:
+                    return
+                item, self._next = self._next, None
+            assert item is not None
+            try:
+                try:
+                    decoded = decode(item.source, item.name, SHARP)
+                except PictureError as error:
+                    self.failed.emit(item, str(error))
+                except Exception:
+                    _log.exception("decoding a picture")
+                    text = "{0} could not be opened because of a fault; the log has more."
+                    self.failed.emit(item, QCoreApplication.translate("Loader", text).format(item.name))
+                else:
+                    self.loaded.emit(item, decoded)
+            except RuntimeError:  # the window has gone meanwhile
+                return
+
+
+def decode(source: Source, name: str, at_least: int) -> Decoded:
+    """On any thread but the window's. Raises PictureError."""
+    from app.media import pictures
+
+    if isinstance(source, QImage):
+        picture = _from_qimage(source, name)
+    else:
+        picture = pictures.decode(source, name=name, at_least=at_least)
+    return Decoded(picture, as_image(picture))
+
+
+def as_image(picture: Picture) -> QImage:
+    height, width = picture.pixels.shape[:2]
+    # A copy in the screen's own format: quick to draw, and its memory is its own.
+    flat = QImage(picture.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return flat.convertToFormat(QImage.Format.Format_RGB32)
+
+
+def thumbnail(key: Hashable) -> QImage | None:
+    """For `widgets.thumbnails`: the small picture of an Item."""
+    from app.gui.widgets.thumbnails import SHARP as SIDE
+    from app.gui.widgets.thumbnails import small
+    from app.media.pictures import PictureError
+
+    assert isinstance(key, Item)
+    try:
+        return small(decode(key.source, key.name, SIDE // 2).image)
+    except PictureError:
+        return None
+    except Exception:
+        _log.exception("making a small picture")
+        return None
+
+
+def _from_qimage(image: QImage, name: str) -> Picture:
+    """What another program put on the clipboard without a file's format: alpha laid on white."""
+    import numpy as np
+
+    from app.media.pictures import MAX_PIXELS, Picture, PictureError
+
+    if image.width() * image.height() > MAX_PIXELS:
+        text = "{0} could not be opened: it has more than {1} megapixels. Save a smaller copy."
+        raise PictureError(QCoreApplication.translate("Loader", text).format(name, MAX_PIXELS // 1_000_000))
+    rgba = image.convertToFormat(QImage.Format.Format_RGBA8888_Premultiplied)
+    width, height = rgba.width(), rgba.height()
+    rows = np.frombuffer(rgba.constBits(), np.uint8).reshape(height, rgba.bytesPerLine())[:, : 4 * width]
+    values = rows.reshape(height, width, 4)
+    on_white = values[..., :3].astype(np.uint16) + (255 - values[..., 3:].astype(np.uint16))
+    pixels = np.minimum(on_white, 255).astype(np.uint8)
+    return Picture(name, np.ascontiguousarray(pixels), (width, height), "clipboard")
+
+
+class Finder(QObject):
+    """Walks folders; one search at a time."""
+
+    found = Signal(object)  # list[Path]
+    finished = Signal(int)  # how many in all
+    _found = Signal(object, object)
+    _ended = Signal(int, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.running = False
+        self._found.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
+        self._ended.connect(self._end, Qt.ConnectionType.QueuedConnection)
+
+    def find(self, paths: list[Path]) -> None:
+        self.cancel()
+        self._stop = threading.Event()
+        self.running = True
+        thread = threading.Thread(
+            target=self._run, args=(paths, self._stop), name="triptych-find-pictures", daemon=True
+        )
+        self._threads = [*(old for old in self._threads if old.is_alive()), thread]
+        thread.start()
+
+    def cancel(self) -> None:
+        """Does not wait: a folder on a sleeping disk may take long to answer."""
+        self._stop.set()
+        self.running = False
+
+    def close(self) -> None:
+        self.cancel()
+        for thread in self._threads:
+            thread.join(1.0)
+
+    def _run(self, paths: list[Path], stop: threading.Event) -> None:
+        from app.media import pictures
+
+        portion: list[Path] = []
+        count, begin = 0, time.monotonic()
+        try:
+            for path in pictures.find(paths):
+                if stop.is_set():
+                    return
+                portion.append(path)
+                count += 1
+                if len(portion) >= PORTION or time.monotonic() - begin > HASTE:
+                    self._found.emit(portion, stop)
+                    portion, begin = [], time.monotonic()
+            if portion:
+                self._found.emit(portion, stop)
+            self._ended.emit(count, stop)
+        except RuntimeError:  # the window has gone meanwhile
+            return
+
+    @Slot(object, object)
+    def _pass_on(self, paths: list[Path], stop: threading.Event) -> None:
+        if not stop.is_set():
+            self.found.emit(paths)
+
+    @Slot(int, object)
+    def _end(self, count: int, stop: threading.Event) -> None:
+        if not stop.is_set():
+            self.running = False
+            self.finished.emit(count)

@@ -1,0 +1,98 @@
+"""The left leaf: the picture with its heat map, the line about it, and the strip of all pictures."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QItemSelectionModel, QSize, Signal
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from app.gui import numbers
+from app.gui.classify.empty import EmptyPage
+from app.gui.classify.explain_bar import STRENGTH, ExplainBar
+from app.gui.classify.folder_model import FAILED_ROLE, KEY_ROLE, FolderModel
+from app.gui.classify.loader import Decoded
+from app.gui.theme import QUARTER, STEP, Theme
+from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.picture_view import PictureView
+from app.gui.widgets.thumbnails import Strip, Thumbnails
+
+
+class PictureSide(QWidget):
+    cleared = Signal()
+
+    def __init__(
+        self, pictures: FolderModel, thumbnails: Thumbnails, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.view = PictureView(theme, self)
+        self.view.set_strength(STRENGTH / 100)
+        self.empty = EmptyPage(thumbnails, theme, self)
+        self.pages = QStackedWidget(self)
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(self.view)
+        self.name = ElidedLabel("", self)
+        self.details = ElidedLabel("", self)
+        self.details.setProperty("quiet", True)
+        self.open = self._tool("open", self.tr("Open… (Ctrl+O)"), theme)
+        self.paste = self._tool("paste", self.tr("Paste (Ctrl+V)"), theme)
+        self.clear = self._tool("remove", self.tr("Remove all pictures from the panel"), theme)
+        self.clear.clicked.connect(self.cleared)
+        top = QHBoxLayout()
+        top.setSpacing(STEP)
+        top.addWidget(self.name)
+        top.addWidget(self.details, 1)
+        for tool in (self.open, self.paste, self.clear):
+            top.addWidget(tool)
+        self.explain = ExplainBar(theme, self)
+        self.strip = Strip(thumbnails, theme, KEY_ROLE, FAILED_ROLE, self)
+        self.strip.setModel(pictures)
+        self.strip.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STEP, STEP, STEP, STEP)
+        column.setSpacing(QUARTER)
+        column.addLayout(top)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.explain)
+        column.addWidget(self.strip)
+        self.setMinimumWidth(300)
+
+    def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
+        button = QToolButton(self)
+        button.setIcon(theme.icon(icon))
+        button.setIconSize(QSize(18, 18))
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        return button
+
+    def share_selection(self, selection: QItemSelectionModel) -> None:
+        """The strip and the table have one current picture."""
+        own = self.strip.selectionModel()
+        self.strip.setSelectionModel(selection)
+        if own is not None and own is not selection:
+            own.deleteLater()
+
+    def show_empty(self) -> None:
+        self.pages.setCurrentWidget(self.empty)
+        self.name.setText("")
+        self.details.setText("")
+        self.clear.setEnabled(False)
+        self.explain.show_nothing(False)
+        self.view.show_sentence("")
+
+    def show_name(self, name: str) -> None:
+        """A picture is on its way; the old one stays until it is there, so that nothing flickers."""
+        self.pages.setCurrentWidget(self.view)
+        self.name.setText(name)
+        self.clear.setEnabled(True)
+        self.view.clear_heat()
+
+    def show_picture(self, decoded: Decoded) -> None:
+        picture = decoded.picture
+        self.view.show_picture(decoded.image, picture.name)
+        width, height = (numbers.whole(side) for side in picture.size)
+        kind = "" if picture.format == "clipboard" else f" · {picture.format}"
+        self.details.setText(self.tr("{0} × {1} pixels").format(width, height) + kind)
+
+    def show_failure(self, sentence: str) -> None:
+        self.view.show_sentence(sentence)
+        self.details.setText("")
+        self.explain.show_nothing(False)

@@ -1,0 +1,114 @@
+"""Quantities over a picture: viridis for how much, a blue and orange map with nothing at zero for which of two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.gui.theme import QUARTER, STEP, Theme
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Eighteen stops of viridis (Smith and van der Walt, CC0), evenly spaced; between them it is all but straight.
+_VIRIDIS = (
+    "440154 481769 472a7a 433d84 3d4e8a 355e8d 2e6d8e 297b8e 23898e 1f978b 21a585 2eb37c 46c06f 65cb5e 89d548 "
+    "b0dd2f d8e219 fde725"
+).split()
+_FOR, _AGAINST = "1f7fd0", "e07b00"  # blue speaks for the first, orange for the second
+SIDE = 320  # pixels of the overlay, before it is stretched over the picture
+_FLOOR = 0.18  # how much of viridis's dark end is laid on: enough to see where the map ends
+
+
+def overlay(values: np.ndarray, signed: bool) -> QImage:
+    """A map (h, w), 0…1 or -1…1, as a picture to be laid on. Smoothed by cubic interpolation between the network's own
+    few places, as every such picture is; `picture_view` draws it at the strength that the person chooses."""
+    import numpy as np
+    from PIL import Image
+
+    low = -1.0 if signed else 0.0
+    smooth = Image.fromarray(values.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    v = np.clip(np.asarray(smooth), low, 1.0)
+    rgba = np.empty((SIDE, SIDE, 4), np.uint8)
+    if signed:
+        rgba[..., :3] = np.where(v[..., None] >= 0, _rgb(_FOR), _rgb(_AGAINST))
+        alpha = np.abs(v) ** 0.8
+    else:
+        stops = np.array([_rgb(stop) for stop in _VIRIDIS], np.float64)
+        where = np.linspace(0.0, 1.0, len(stops))
+        for channel in range(3):
+            rgba[..., channel] = np.round(np.interp(v, where, stops[:, channel]))
+        alpha = _FLOOR + (1 - _FLOOR) * v
+    rgba[..., 3] = np.round(255 * alpha)
+    # A copy: QImage does not keep the array alive.
+    return QImage(rgba.tobytes(), SIDE, SIDE, 4 * SIDE, QImage.Format.Format_RGBA8888).copy()
+
+
+def side_colour(against: bool) -> QColor:
+    """The colour of a side of the signed map."""
+    return QColor("#" + (_AGAINST if against else _FOR))
+
+
+def _rgb(text: str) -> tuple[int, int, int]:
+    return int(text[:2], 16), int(text[2:4], 16), int(text[4:], 16)
+
+
+class Legend(QWidget):
+    """What the colours mean: a bar of them between two words."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._signed = False
+        self._words = ("", "")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.update)
+
+    def show_scale(self, signed: bool, low: str, high: str) -> None:
+        self._signed, self._words = signed, (low, high)
+        self.setAccessibleName(self.tr("Colours from {0} to {1}").format(low, high))
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        metrics = self.fontMetrics()
+        words = sum(metrics.horizontalAdvance(word) for word in self._words)
+        return QSize(words + 2 * STEP + 72, metrics.height() + QUARTER)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(48, self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        metrics = self.fontMetrics()
+        low, high = self._words
+        room = max(0, self.width() - 40 - 2 * STEP)
+        left_width = min(metrics.horizontalAdvance(low) + 1, room // 2)
+        right_width = min(metrics.horizontalAdvance(high) + 1, room - left_width)
+        painter.setPen(self._theme.colour("secondary"))
+        centre = Qt.AlignmentFlag.AlignVCenter
+        left = QRect(0, 0, left_width, self.height())
+        bar = QRect(left_width + STEP, (self.height() - 8) // 2, self.width() - left_width - right_width - 2 * STEP, 8)
+        bar.setWidth(min(bar.width(), 96))
+        right = QRect(bar.right() + STEP, 0, right_width, self.height())
+        elide = Qt.TextElideMode.ElideRight
+        painter.drawText(left, int(centre | Qt.AlignmentFlag.AlignRight), metrics.elidedText(low, elide, left_width))
+        painter.drawText(right, int(centre | Qt.AlignmentFlag.AlignLeft), metrics.elidedText(high, elide, right_width))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._gradient(bar))
+        painter.drawRoundedRect(bar, 4, 4)
+
+    def _gradient(self, bar: QRect) -> QLinearGradient:
+        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+        if self._signed:
+            gradient.setColorAt(0.0, side_colour(True))
+            gradient.setColorAt(0.5, self._theme.colour("hairline"))
+            gradient.setColorAt(1.0, side_colour(False))
+        else:
+            for k, stop in enumerate(_VIRIDIS):
+                gradient.setColorAt(k / (len(_VIRIDIS) - 1), QColor("#" + stop))
+        return gradient
