@@ -61,9 +61,15 @@ class Log:
 
     def __init__(self, handler: logging.Handler) -> None:
         self._handler = handler
+        root = logging.getLogger()
+        self._level = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
 
     def close(self) -> None:
-        logging.getLogger().removeHandler(self._handler)
+        root = logging.getLogger()
+        root.removeHandler(self._handler)
+        root.setLevel(self._level)
         self._handler.close()
 
 
@@ -76,12 +82,10 @@ def start_log(folder: Path) -> Log:
     except OSError:
         handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    log = Log(handler)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line for every request says nothing to a person
     _log.info("Triptych starts: Python %s, %s", platform.python_version(), platform.platform())
-    return Log(handler)
+    return log
 
 
 class CrashWatch:

@@ -1,0 +1,107 @@
+"""What tests of the window share: folders of their own, and an engine that answers without a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+class QuickEngine:
+    """Answers what the window asks. `seen` holds the requests; `wrong` makes it fail with that sentence."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.wrong: str | None = None
+
+    def handle(self, request: Any, ticket: Any) -> Any:
+        from app.engines import classify
+
+        self.seen.append(request)
+        yield None
+        if self.wrong is not None:
+            raise RuntimeError(self.wrong)
+        match request:
+            case classify.UseDevice():
+                return "CPU, test"
+            case classify.LoadModel(model=model):
+                return classify.ModelStatus(model, True, "CPU, test", "openvino", 1.0)
+            case classify.ReleaseModel(model=model):
+                return classify.ModelStatus(model, False)
+
+    def out_of_memory(self, error: BaseException) -> str | None:
+        return None
+
+    def explain(self, error: BaseException) -> str | None:
+        return str(error)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All folders of the program under a temporary one."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TRIPTYCH_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def theme(qapp: Any) -> Any:
+    from app.gui.theme import Theme
+
+    return Theme("light")
+
+
+@pytest.fixture
+def engine() -> QuickEngine:
+    return QuickEngine()
+
+
+@pytest.fixture
+def make_context(qapp: Any, home: Path, engine: QuickEngine) -> Iterator[Callable[..., Any]]:
+    """A context around the quick engine; its worker is not started. `store` may be another one."""
+    from app.gui.bridge import Bridge
+    from app.gui.context import Context
+    from app.gui.downloads import Downloads
+    from app.gui.settings import Settings
+    from app.gui.theme import Theme
+    from app.store.catalog import Store
+    from app.worker import Worker
+
+    made = []
+
+    def make(store: Any = None) -> Context:
+        settings = Settings(home / "config" / "settings.json")
+        store = store or Store()
+        bridge = Bridge()
+        worker = Worker({"classify": lambda: engine}, bridge.deliver)
+        context = Context(worker, bridge, store, settings, Theme("light"), Downloads(store, settings))
+        made.append(context)
+        return context
+
+    yield make
+    for context in made:
+        context.downloads.close(2.0)
+        context.worker.close(2.0)
+
+
+@pytest.fixture
+def context(make_context: Callable[..., Any]) -> Any:
+    return make_context()
+
+
+@pytest.fixture
+def window(qtbot: Any, context: Any) -> Any:
+    """The window, not shown yet; it is closed at the end."""
+    from app.gui.window import MainWindow
+
+    made = MainWindow(context)
+    qtbot.addWidget(made)
+    return made
