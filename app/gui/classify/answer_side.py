@@ -32,6 +32,8 @@ class AnswerSide(QWidget):
         self.columns = Columns(theme, self)
         self.folder = FolderView(pictures, theme, self)
         self.pages = QStackedWidget(self)
+        self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.pages.setMinimumHeight(140)
         self.pages.addWidget(self.columns)
         self.pages.addWidget(self.folder)
         self.one = self._choice(self.tr("This picture"))

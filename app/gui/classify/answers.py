@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
+from app.gui import numbers
+
 if TYPE_CHECKING:
     from PySide6.QtGui import QImage
 
@@ -47,17 +49,26 @@ class Item:
         return self.source if isinstance(self.source, Path) else None
 
     @property
+    def reason(self) -> str:
+        """The first of the failures without "NAME could not be opened:", where the name stands beside it already."""
+        sentence = next(iter(self.failures), "")
+        rest = sentence.partition(": ")[2] if sentence.startswith(self.name) else ""
+        rest = rest or sentence
+        return rest[:1].upper() + rest[1:]
+
+    @property
     def failures(self) -> list[str]:
         """Every sentence about what went wrong with it."""
         return [self.error] * bool(self.error) + [answer.error for answer in self.answers.values() if answer.error]
 
 
 def percent(p: float) -> str:
-    """One decimal, in the locale's way; never "100.0 %" for what is below it."""
-    number = 100 * p
-    if 99.95 <= number < 100:
-        number = 99.9
-    return _tr("{0} %").format(QLocale().toString(number, "f", 1))
+    """One decimal, in the locale's way; what is nearly nothing or nearly all is not rounded to it."""
+    if 0 < p < 0.0005:
+        return "< " + numbers.per_cent(0.1)
+    if 0.9995 <= p < 1:
+        return "> " + numbers.per_cent(99.9)
+    return numbers.per_cent(100 * p)
 
 
 def milliseconds(ms: float) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.gui import numbers
-from app.gui.classify.answers import SHOWN, Answer, elsewhere, milliseconds
+from app.gui.classify.answers import SHOWN, Answer, elsewhere, milliseconds, percent
 from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.model_chip import ModelChip
@@ -38,12 +38,10 @@ class ModelColumn(QWidget):
         self.answer: Answer | None = None
         self.chip = ModelChip(card, "ready", theme, self)
         self._mark = _Mark(number, theme, self)
-        self._cost = ElidedLabel("", self)
-        self._cost.setProperty("quiet", True)
-        sized(self._cost, "secondary")
-        self._cost.setFont(tabular(self._cost.font()))
-        self._cost.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        self._cost.setContentsMargins(0, QUARTER + 1, QUARTER, 0)
+        self._beside, self._below = _cost_line(self), _cost_line(self)  # of the name, of the bars
+        self._beside.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        self._beside.setContentsMargins(0, QUARTER + 1, QUARTER, 0)
+        self._below.setContentsMargins(STEP, 0, 0, 0)
 
         self.bars = ProbabilityBars(theme, SHOWN, self)
         self.bars.chosen.connect(self._choose)
@@ -51,7 +49,7 @@ class ModelColumn(QWidget):
         self.bars.hovered.connect(self.hovered)
         self._words, self._said = _text_page(self)
         self._absent = self._absent_page(theme)
-        self.pages = QStackedWidget(self)
+        self.pages = _Pages(self.bars, self)
         for page in (self.bars, self._words, self._absent):
             self.pages.addWidget(page)
 
@@ -59,12 +57,13 @@ class ModelColumn(QWidget):
         head.setSpacing(0)
         head.addWidget(self._mark)
         head.addWidget(self.chip, 3)
-        head.addWidget(self._cost, 2, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self._beside, 2, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
         column.addWidget(self.pages)
+        column.addWidget(self._below)
         column.addStretch(1)
 
     def _absent_page(self, theme: Theme) -> QWidget:
@@ -97,25 +96,26 @@ class ModelColumn(QWidget):
             self.show_words(answer.error)
             return
         self.bars.show_bars([self._bar(label, everybody, names, order) for label in answer.top[:SHOWN]])
-        self._cost.setText(self.tr("{0} · {1}").format(milliseconds(answer.ms), answer.device))
+        self._tell_cost(self.tr("{0} · {1}").format(milliseconds(answer.ms), answer.device))
         runtime = {"openvino": "OpenVINO", "torch": "PyTorch"}.get(answer.runtime, answer.runtime)
         tip = self.tr("The network alone took {0}, on {1}, run by {2}")
-        self._cost.setToolTip(tip.format(milliseconds(answer.ms), answer.device, runtime))
+        for line in (self._beside, self._below):
+            line.setToolTip(tip.format(milliseconds(answer.ms), answer.device, runtime))
         self.pages.setCurrentWidget(self.bars)
 
     def _bar(self, label: object, everybody: Sequence[Answer], names: dict[str, str], order: list[str]) -> Bar:
         index, name, p = label.index, label.label, label.p  # type: ignore[attr-defined]
         others = elsewhere(everybody, self.card.id, index)
         said = self.tr("{0}: place {1}, {2}")
-        words = [said.format(names[model], place, numbers.per_cent(100 * q)) for model, place, q in others]
+        words = [said.format(names[model], place, percent(q)) for model, place, q in others]
         also = self.tr("also in the list of {0}").format("; ".join(words)) if words else ""
-        return Bar(index, name, p, tuple(order.index(model) for model, _, _ in others), also)
+        return Bar(index, name, p, percent(p), tuple(order.index(model) for model, _, _ in others), also)
 
     def show_waiting(self) -> None:
         """The picture is on its way; what stood here belonged to another one."""
         self.answer = None
         self.bars.show_bars([])
-        self._cost.setText("")
+        self._tell_cost("")
         self.pages.setCurrentWidget(self.bars)
 
     def show_idle(self) -> None:
@@ -124,7 +124,7 @@ class ModelColumn(QWidget):
 
     def show_words(self, sentence: str, quiet: bool = False) -> None:
         self.answer = None
-        self._cost.setText("")
+        self._tell_cost("")
         self._said.setProperty("quiet", quiet)
         self._said.style().polish(self._said)
         self._said.setText(sentence)
@@ -133,7 +133,7 @@ class ModelColumn(QWidget):
     def show_absent(self, damaged: bool) -> None:
         """Not on this machine: what it is, its size, one button."""
         self.answer = None
-        self._cost.setText("")
+        self._tell_cost("")
         size = numbers.size(self.card.approximate_size)
         if not self.card.addresses:
             text = self.tr("Its file is damaged: install Triptych again, or import it on the models page.")
@@ -141,7 +141,7 @@ class ModelColumn(QWidget):
             self.download.hide()
         else:
             again = self.tr("Its file is damaged. ") if damaged else ""
-            unconfirmed = self.tr("Nobody of us has opened its address yet: it is torchvision's own record.")
+            unconfirmed = self.tr("The address is torchvision's own; none of us has opened it yet.")
             self.caution.setText(again + self.card.licence + ". " + (unconfirmed if not self.card.confirmed else ""))
             words = self.tr("Download again ({0})") if damaged else self.tr("Download ({0})")
             self.download.setText(words.format(size))
@@ -167,11 +167,46 @@ class ModelColumn(QWidget):
         self.download.setEnabled(False)
         self.progress.start(self.tr("Downloading"), at_once=True)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.bars.fit(self.width())
+        self._beside.setVisible(self.bars.wide)
+        self._below.setVisible(not self.bars.wide)
+
+    def _tell_cost(self, text: str) -> None:
+        for line in (self._beside, self._below):
+            line.setText(text)
+
     def _choose(self, index: int) -> None:
         self.chosen.emit(self.card.id, index)
 
     def _hold_against(self, index: int) -> None:
         self.held_against.emit(self.card.id, index)
+
+
+class _Pages(QStackedWidget):
+    """As high as the bars whichever page is in view, so that nothing moves when the answer comes; higher only where a
+    text needs it. (A plain QStackedWidget is as high as its highest page, in view or not.)"""
+
+    def __init__(self, bars: ProbabilityBars, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._bars = bars
+        self.currentChanged.connect(self.updateGeometry)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        page, least = self.currentWidget(), self._bars.rows_height()
+        if page is None or page is self._bars:
+            return least
+        return max(least, page.heightForWidth(width) if page.hasHeightForWidth() else page.sizeHint().height())
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self.heightForWidth(self.width()))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, self._bars.rows_height())
 
 
 class _Mark(QWidget):
@@ -191,6 +226,15 @@ class _Mark(QWidget):
         line = self.fontMetrics().height()
         middle = QPointF(STEP + MARK / 2, QUARTER + 1 + line / 2)
         paint_mark(QPainter(self), middle, self._number, self._theme.mark(self._number))
+
+
+def _cost_line(parent: QWidget) -> ElidedLabel:
+    """Milliseconds and the device."""
+    label = ElidedLabel("", parent)
+    label.setProperty("quiet", True)
+    sized(label, "secondary")
+    label.setFont(tabular(label.font()))
+    return label
 
 
 def _quiet(text: str, parent: QWidget) -> QLabel:

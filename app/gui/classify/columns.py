@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from app.gui.classify.answers import Answer, Item, agreement
+from app.gui.classify.answers import Item, agreement
 from app.gui.classify.column import ModelColumn
 from app.gui.theme import QUARTER, STEP, WIDE, Theme, sized
 
@@ -115,8 +123,10 @@ class Columns(QWidget):
         if waits and len(answers) < 2:
             text, kind = "", ""
         self._mark.set_kind(kind)
-        self._mark.setVisible(sum(not column.absent for column in self.columns) > 1)
+        self._mark.setVisible(item is not None and sum(not column.absent for column in self.columns) > 1)
         said = text if item is not None else invitation
+        if item is not None and item.error:
+            said = self.tr("No answer: the picture could not be opened.")
         if said != self.sentence.text():
             self.sentence.setText(said)
             self._announce(said)
@@ -151,7 +161,7 @@ class Columns(QWidget):
 
 
 class _Agreement(QWidget):
-    """Whether the models agree, by its shape: an equals sign, the same crossed out, or with a dot beside."""
+    """Whether the models agree, by its shape: equal, about equal, not equal."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -182,11 +192,12 @@ class _Agreement(QWidget):
         pen = QPen(colour, 2.2)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
-        painter.drawLine(QPointF(3, 6.5), QPointF(15, 6.5))
-        if self._kind == "most":
-            painter.drawLine(QPointF(3, 11.5), QPointF(8, 11.5))
-            painter.drawPoint(QPointF(14, 11.5))
-        else:
-            painter.drawLine(QPointF(3, 11.5), QPointF(15, 11.5))
+        for y in (6.5, 11.5):
+            if self._kind == "most":
+                wave = QPainterPath(QPointF(3, y + 1))
+                wave.cubicTo(QPointF(7, y - 4), QPointF(11, y + 5), QPointF(15, y - 0.5))
+                painter.drawPath(wave)
+            else:
+                painter.drawLine(QPointF(3, y), QPointF(15, y))
         if self._kind == "differ":
             painter.drawLine(QPointF(12, QUARTER - 1), QPointF(6, 15))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.classify.answers import Item
@@ -26,7 +26,7 @@ class EmptyPage(QWidget):
         sentence = QLabel(self.tr("Drop a picture or a folder here."), self)
         sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         sized(sentence, "title", bold=True)
-        more = QLabel(self.tr("Networks say what they see in it. It stays on this machine."), self)
+        self._more = more = QLabel(self.tr("Networks say what they see in it. It stays on this machine."), self)
         more.setProperty("quiet", True)
         more.setWordWrap(True)
         more.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -58,7 +58,7 @@ class EmptyPage(QWidget):
             row.addWidget(button)
             self.samples.append(button)
         row.addStretch(1)
-        try_one = QLabel(self.tr("Or try one of these:"), self)
+        self._try_one = try_one = QLabel(self.tr("Or try one of these:"), self)
         try_one.setProperty("quiet", True)
         try_one.setAlignment(Qt.AlignmentFlag.AlignCenter)
 
@@ -75,6 +75,19 @@ class EmptyPage(QWidget):
         column.addLayout(row)
         column.addStretch(3)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 110)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is low the pictures shrink first, then the words go; the ways in stay."""
+        super().resizeEvent(event)
+        height = self.height()
+        self._more.setVisible(height >= 280)
+        self._try_one.setVisible(height >= 260)
+        for sample in self.samples:
+            sample.set_side(SIDE if height >= 300 else 56)
+            sample.setVisible(height >= 170)
+
 
 class SampleButton(QAbstractButton):
     """A small picture with a word under it."""
@@ -85,6 +98,7 @@ class SampleButton(QAbstractButton):
         super().__init__(parent)
         self._item = Item(path.name, path)
         self._thumbnails, self._theme = thumbnails, theme
+        self._side = SIDE
         self.setText(label)
         self.setAccessibleName(self.tr("Sample: {0}").format(label))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -96,14 +110,21 @@ class SampleButton(QAbstractButton):
         thumbnails.ready.connect(self.update)
         theme.changed.connect(self.update)
 
+    def set_side(self, side: int) -> None:
+        if side != self._side:
+            self._side = side
+            self.updateGeometry()
+
     def sizeHint(self) -> QSize:
-        return QSize(SIDE + 2 * QUARTER, SIDE + self.fontMetrics().height() + 2 * STEP)
+        metrics = self.fontMetrics()
+        width = max(self._side, metrics.horizontalAdvance(self.text()) if self._side < SIDE else 0)
+        return QSize(width + 2 * QUARTER, self._side + metrics.height() + 2 * STEP)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        place = QRect(QUARTER, QUARTER, SIDE, SIDE)
+        place = QRect((self.width() - self._side) // 2, QUARTER, self._side, self._side)
         frame = QPainterPath()
         frame.addRoundedRect(place.toRectF(), CORNER, CORNER)
         pixmap = self._thumbnails.get(self._item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QSlider, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QSlider, QToolButton, QWidget
 
 from app.gui.theme import STEP, Theme, sized
 from app.gui.widgets.elided import ElidedLabel
@@ -58,6 +58,8 @@ class ExplainBar(QWidget):
         self.save.setAccessibleName(self.tr("Save the picture with the heat map"))
         self.save.clicked.connect(self.save_wanted)
 
+        self._has_map = False
+        self._compact = False
         first = QHBoxLayout()
         first.setSpacing(STEP)
         first.addWidget(self.heat)
@@ -70,13 +72,27 @@ class ExplainBar(QWidget):
         second.addWidget(self._method, 1)
         second.addStretch()
         second.addWidget(self.save)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(first)
-        column.addLayout(second)
-        self.setFixedHeight(max(self.heat.sizeHint().height(), self.against.sizeHint().height()) * 2)
+        self._lines = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
+        self._lines.setContentsMargins(0, 0, 0, 0)
+        self._lines.setSpacing(0)
+        self._lines.addLayout(first)
+        self._lines.addLayout(second)
+        self._line_height = max(self.heat.sizeHint().height(), self.against.sizeHint().height())
+        self.setFixedHeight(2 * self._line_height)
         self.show_nothing(False)
+
+    def set_compact(self, compact: bool) -> None:
+        """One line instead of two, where the picture would get too low otherwise."""
+        if compact == self._compact:
+            return
+        self._compact = compact
+        directions = QBoxLayout.Direction
+        self._lines.setDirection(directions.LeftToRight if compact else directions.TopToBottom)
+        self._lines.setSpacing(STEP if compact else 0)
+        self.strength.setFixedWidth(72 if compact else 110)
+        self._lines.setStretch(0, 1 if compact else 0)
+        self.setFixedHeight(self._line_height * (1 if compact else 2))
+        self._method.setVisible(self._has_map and not compact)
 
     def show_nothing(self, has_picture: bool) -> None:
         """No map: what one would have to do for one."""
@@ -87,6 +103,7 @@ class ExplainBar(QWidget):
     def show_map(self, line: str, method: str, signed: bool, low: str, high: str) -> None:
         self.line.setText(line)
         self._method.setText(method)
+        self.legend.setToolTip(method)
         self.legend.show_scale(signed, low, high)
         self._set(has_map=True, can_toggle=True)
 
@@ -118,7 +135,8 @@ class ExplainBar(QWidget):
         self.strength.setEnabled(has_map)
         self.save.setVisible(has_map)
         self.legend.setVisible(has_map)
-        self._method.setVisible(has_map)
+        self._has_map = has_map
+        self._method.setVisible(has_map and not self._compact)
         self.strength.setVisible(has_map)
         if not has_map:
             self.offer_against((), None)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from app.gui import numbers
-from app.gui.classify.answers import SHOWN, Answer
+from app.gui.classify.answers import SHOWN, Answer, percent
 from app.gui.classify.columns import Columns
 from app.gui.classify.explain import Explainer
 from app.gui.classify.picture_side import PictureSide
@@ -55,6 +54,12 @@ class Explanations(QObject):
             self._explainer.clear()
         else:
             self.look_again()
+
+    def models_changed(self) -> None:
+        """The columns may be new ones; a model that is no longer in view explains nothing."""
+        if self._explainer.target is not None and self._columns.column(self._explainer.model) is None:
+            self._explainer.clear()
+        self.look_again()
 
     def pick(self, place: int) -> None:
         """The runner-up of that place, of the model that was asked last."""
@@ -139,5 +144,5 @@ class Explanations(QObject):
             if label.index == index:
                 if place <= SHOWN:
                     return label.label
-                return self.tr("{0} (place {1}, {2})").format(label.label, place, numbers.per_cent(100 * label.p))
+                return self.tr("{0} (place {1}, {2})").format(label.label, place, percent(label.p))
         return str(index)

@@ -11,8 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from app.gui import numbers
-from app.gui.classify.answers import Answer, Item, agrees
+from app.gui.classify.answers import Answer, Item, agrees, percent
 
 NAME, LABEL, SURE, AGREE = range(4)
 KEY_ROLE = int(Qt.ItemDataRole.UserRole) + 1  # the item, for thumbnails
@@ -112,9 +111,8 @@ class FolderModel(QAbstractTableModel):
         if some and not self._arranged:
             self._insert(some)
         changed, self._changed = self._changed, set()
-        if self._arranged:
-            if not self._new and not self._resort.isActive():
-                self._resort.start()
+        if self._arranged and not self._new and not self._resort.isActive():
+            self._resort.start()
         if changed:
             rows = sorted(self._places[item] for item in changed if item in self._places)
             if rows:
@@ -266,9 +264,9 @@ class FolderModel(QAbstractTableModel):
         if column == LABEL:
             if best is not None:
                 return best.top[0].label
-            return (item.failures or [""])[0] if item.done else "…"
+            return item.reason if item.done else "…"
         if column == SURE:
-            return numbers.per_cent(100 * best.top[0].p) if best is not None else ""
+            return percent(best.top[0].p) if best is not None else ""
         said = agrees(list(item.answers.values()))
         return "" if said is None else (self.tr("yes") if said else self.tr("no"))
 
@@ -277,5 +275,5 @@ class FolderModel(QAbstractTableModel):
             return "\n".join(item.failures)
         if column == NAME:
             return str(item.path or item.name)
-        lines = [f"{a.model}: {a.top[0].label}, {numbers.per_cent(100 * a.top[0].p)}" for a in item.answers.values()]
+        lines = [f"{a.model}: {a.top[0].label}, {percent(a.top[0].p)}" for a in item.answers.values() if a.top]
         return "\n".join(lines)

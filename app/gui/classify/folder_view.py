@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QComboBox,
     QFrame,
     QHBoxLayout,
@@ -15,16 +16,20 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSlider,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import numbers
-from app.gui.classify.folder_model import AGREE, LABEL, NAME, SURE, FolderModel
+from app.gui.classify.folder_model import AGREE, FAILED_ROLE, LABEL, NAME, SURE, FolderModel
 from app.gui.theme import STEP, WIDER, Theme, sized, tabular
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.progress_line import ProgressLine
+
+BROAD = 560  # pixels
 
 
 class FolderView(QWidget):
@@ -70,6 +75,8 @@ class FolderView(QWidget):
         self._on.setSizePolicy(kept)
         self._on.hide()
 
+        self._dress(theme)
+        theme.changed.connect(lambda: self._dress(theme))
         first = QHBoxLayout()
         first.setSpacing(STEP)
         first.addWidget(self.text, 1)
@@ -86,11 +93,17 @@ class FolderView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(STEP, 0, 0, 0)
         column.setSpacing(STEP)
-        for row in (first, second):
-            column.addLayout(row)
+        down = QBoxLayout.Direction.TopToBottom
+        self._filters, self._foot = QBoxLayout(down), QBoxLayout(down)
+        for box in (self._filters, self._foot):
+            box.setSpacing(STEP)
+        self._filters.addLayout(first, 1)
+        self._filters.addLayout(second, 1)
+        self._foot.addLayout(last, 1)
+        self._foot.addWidget(self.progress, 1)
+        column.addLayout(self._filters)
         column.addWidget(self.table, 1)
-        column.addLayout(last)
-        column.addWidget(self.progress)
+        column.addLayout(self._foot)
 
         self.text.textChanged.connect(self._filter)
         self.least.valueChanged.connect(self._filter)
@@ -102,6 +115,18 @@ class FolderView(QWidget):
         self._on.clicked.connect(self.go_on)
         model.counted.connect(self.tell)
         self._filter()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is wide it is low: one line instead of two leaves rows for the table."""
+        super().resizeEvent(event)
+        directions = QBoxLayout.Direction
+        for box in (self._filters, self._foot):
+            box.setDirection(directions.LeftToRight if self.width() >= BROAD else directions.TopToBottom)
+
+    def _dress(self, theme: Theme) -> None:
+        """A pressed button that shows it."""
+        c = theme.colours
+        self.failed.setStyleSheet(f"QPushButton:checked {{ background: {c.soft}; border-color: {c.accent}; }}")
 
     def set_models(self, models: list[tuple[str, str]], preferred: str) -> None:
         """Id and name of those that can answer."""
@@ -147,7 +172,7 @@ class FolderView(QWidget):
 
     def _filter(self) -> None:
         least = self.least.value()
-        words = self.tr("at least {0} %").format(least) if least else self.tr("however sure")
+        words = self.tr("at least {0} %").format(least) if least else self.tr("any certainty")
         self._least_text.setText(words)
         self._model.set_filter(self.text.text(), least / 100, self.failed.isChecked())
         self.tell()
@@ -191,11 +216,15 @@ class Table(QTableView):
         head.setSectionResizeMode(LABEL, QHeaderView.ResizeMode.Stretch)
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Interactive)
         metrics = self.fontMetrics()
-        head.resizeSection(NAME, 170)
         head.resizeSection(SURE, metrics.horizontalAdvance(self.tr("How sure")) + WIDER + STEP)
         head.resizeSection(AGREE, metrics.horizontalAdvance(self.tr("Agree")) + WIDER + STEP)
         head.setMinimumSectionSize(48)
         self.setSortingEnabled(True)
+        self.setItemDelegate(_Delegate(theme, self))
+        self.setMinimumHeight(72)
+        self._fitting = False
+        self._own_width = False  # the person has chosen one
+        head.sectionResized.connect(self._resized)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -208,7 +237,13 @@ class Table(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.horizontalHeader().setMaximumSectionSize(max(120, self.width() // 2))
+        if not self._own_width:
+            self._fitting = True
+            self.horizontalHeader().resizeSection(NAME, max(96, self.viewport().width() * 34 // 100))
+            self._fitting = False
+
+    def _resized(self, section: int, old: int, new: int) -> None:
+        self._own_width = self._own_width or (section == NAME and not self._fitting)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -218,3 +253,20 @@ class Table(QTableView):
             room = self.viewport().rect().adjusted(WIDER, WIDER, -WIDER, -WIDER)
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
             painter.drawText(room, flags, self.tr("No picture matches. Clear the filter to see all of them."))
+
+
+class _Delegate(QStyledItemDelegate):
+    """Names lose their middle, as their end tells them apart; labels and reasons lose their end."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        if index.column() == LABEL:
+            option.textElideMode = Qt.TextElideMode.ElideRight
+            if index.data(FAILED_ROLE):
+                colour = self._theme.colour("secondary")
+                for role in (QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText):
+                    option.palette.setColor(role, colour)

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QLabel, QTableWidget, QTableWidgetItem
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
-from app.gui import numbers
-from app.gui.classify.answers import Answer, Item
+from app.gui.classify.answers import Answer, Item, percent
 from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
 
 
@@ -65,11 +72,13 @@ class Inside(QWidget):
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for column in range(1 + len(answers)):
-            self.table.horizontalHeaderItem(column).setTextAlignment(left if column == 0 else right)
+            title = self.table.horizontalHeaderItem(column)
+            assert title is not None
+            title.setTextAlignment(left if column == 0 else right)
         for row, index in enumerate(order):
             self.table.setItem(row, 0, QTableWidgetItem(labels[index]))
             for column, answer in enumerate(answers, 1):
                 p = next((label.p for label in answer.top if label.index == index), None)
-                cell = QTableWidgetItem(numbers.per_cent(100 * p) if p is not None else "·")
+                cell = QTableWidgetItem(percent(p) if p is not None else "·")
                 cell.setTextAlignment(right)
                 self.table.setItem(row, column, cell)

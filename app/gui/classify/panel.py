@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QSplitter, QVBoxLayout, QWidget
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.gui.classify.loader import Decoded
 
 NARROW = 900  # pixels: below, the leaves stand one above the other
-FIRST_SIZES = {"wide": [625, 375], "narrow": [500, 500], "inside": [700, 300]}
+FIRST_SIZES = {"wide": [625, 375], "narrow": [540, 460], "inside": [700, 300]}
 
 
 class ClassifyPanel(QWidget):
@@ -107,6 +107,7 @@ class ClassifyPanel(QWidget):
         right.save_table_wanted.connect(self.save_table)
         right.save_picture_wanted.connect(self.save_picture)
         right.models_wanted.connect(self.models_wanted)
+        right.all.toggled.connect(self._counted)
         right.folder.opened.connect(lambda: right.one.setChecked(True))
         right.folder.cancelled.connect(self.cancel)
         right.folder.go_on.connect(session.complete)
@@ -175,6 +176,7 @@ class ClassifyPanel(QWidget):
 
     def models_changed(self) -> None:
         self.models.refresh()
+        self.explanations.models_changed()
 
     def close_panel(self) -> None:
         self._keep_sizes()
@@ -234,8 +236,8 @@ class ClassifyPanel(QWidget):
         parts = []
         for answer in item.answers.values() if item is not None else ():
             if answer.top:
-                parts.append(f"{answer.model} · {milliseconds(answer.ms)}")
-        self.status_changed.emit("   ".join(parts))
+                parts.append(f"{answer.model} {milliseconds(answer.ms)}")
+        self.status_changed.emit(" · ".join(parts))
 
     def _fill_inside(self) -> None:
         if not self.inside.isHidden():
@@ -277,8 +279,7 @@ class ClassifyPanel(QWidget):
 
     def _counted(self) -> None:
         several = len(self.pictures.items) > 1
-        if several != self.left.strip.isVisibleTo(self.left):
-            self.left.strip.setVisible(several)
+        self.left.want_strip(several, self.right.all.isChecked())
         self.right.show_all_offered(several or self.session.searching)
 
     def _run_started(self) -> None:
@@ -331,9 +332,15 @@ class ClassifyPanel(QWidget):
         self._shape = shape
         narrow = shape == "narrow"
         self._leaves.setOrientation(Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal)
-        self._leaves.setSizes(self._context.settings.value(f"classify.{shape}", FIRST_SIZES[shape]))
-        self._leaves.setStretchFactor(0, 5)
-        self._leaves.setStretchFactor(1, 3 if not narrow else 5)
+        first = FIRST_SIZES[shape]
+        for place, share in enumerate(first):
+            self._leaves.setStretchFactor(place, share)
+        # Once the splitter has its new size: before, Qt would share out the old one.
+        QTimer.singleShot(0, self._leaves, self._restore_sizes)
+
+    def _restore_sizes(self) -> None:
+        sizes = self._context.settings.value(f"classify.{self._shape}", FIRST_SIZES[self._shape])
+        self._leaves.setSizes([size for size in sizes if isinstance(size, int)])
 
     def _keep_sizes(self) -> None:
         if self._shape and self.isVisible():

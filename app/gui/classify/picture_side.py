@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QSize, Signal
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.gui import numbers
 from app.gui.classify.empty import EmptyPage
@@ -14,6 +15,8 @@ from app.gui.theme import QUARTER, STEP, Theme
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.picture_view import PictureView
 from app.gui.widgets.thumbnails import Strip, Thumbnails
+
+LOW = 360  # pixels: below, the line under the picture is one
 
 
 class PictureSide(QWidget):
@@ -27,6 +30,8 @@ class PictureSide(QWidget):
         self.view.set_strength(STRENGTH / 100)
         self.empty = EmptyPage(thumbnails, theme, self)
         self.pages = QStackedWidget(self)
+        self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.pages.setMinimumHeight(110)
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.view)
         self.name = ElidedLabel("", self)
@@ -45,6 +50,7 @@ class PictureSide(QWidget):
         self.explain = ExplainBar(theme, self)
         self.strip = Strip(thumbnails, theme, KEY_ROLE, FAILED_ROLE, self)
         self.strip.setModel(pictures)
+        self._several = self._table_shown = False
         self.strip.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(STEP, STEP, STEP, STEP)
@@ -54,6 +60,19 @@ class PictureSide(QWidget):
         column.addWidget(self.explain)
         column.addWidget(self.strip)
         self.setMinimumWidth(300)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.explain.set_compact(self.height() < LOW)
+        self._show_strip()
+
+    def want_strip(self, several: bool, table_shown: bool) -> None:
+        """There is something to choose from; where it is low, the table beneath is enough to choose from it."""
+        self._several, self._table_shown = several, table_shown
+        self._show_strip()
+
+    def _show_strip(self) -> None:
+        self.strip.setVisible(self._several and not (self._table_shown and self.height() < LOW))
 
     def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
         button = QToolButton(self)
@@ -72,6 +91,7 @@ class PictureSide(QWidget):
 
     def show_empty(self) -> None:
         self.pages.setCurrentWidget(self.empty)
+        self.explain.hide()
         self.name.setText("")
         self.details.setText("")
         self.clear.setEnabled(False)
@@ -81,6 +101,7 @@ class PictureSide(QWidget):
     def show_name(self, name: str) -> None:
         """A picture is on its way; the old one stays until it is there, so that nothing flickers."""
         self.pages.setCurrentWidget(self.view)
+        self.explain.show()
         self.name.setText(name)
         self.clear.setEnabled(True)
         self.view.clear_heat()

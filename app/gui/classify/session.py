@@ -68,8 +68,8 @@ class Session(QObject):
             self._add_one(absolute[0])
         elif absolute:
             self._to_find.append(absolute)
-            self.several.emit()
             self._find_next()
+            self.several.emit()
 
     def add_picture(self, source: bytes | QImage) -> None:
         """A picture without a file."""

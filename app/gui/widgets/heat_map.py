@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Eighteen stops of viridis (Smith and van der Walt, CC0), evenly spaced; between them it is all but straight.
-_VIRIDIS = (
+_STOPS = (
     "440154 481769 472a7a 433d84 3d4e8a 355e8d 2e6d8e 297b8e 23898e 1f978b 21a585 2eb37c 46c06f 65cb5e 89d548 "
     "b0dd2f d8e219 fde725"
-).split()
+)
+_VIRIDIS = tuple(_STOPS.split())
 _FOR, _AGAINST = "1f7fd0", "e07b00"  # blue speaks for the first, orange for the second
 SIDE = 320  # pixels of the overlay, before it is stretched over the picture
 _FLOOR = 0.18  # how much of viridis's dark end is laid on: enough to see where the map ends
@@ -35,7 +36,7 @@ def overlay(values: np.ndarray, signed: bool) -> QImage:
     rgba = np.empty((SIDE, SIDE, 4), np.uint8)
     if signed:
         rgba[..., :3] = np.where(v[..., None] >= 0, _rgb(_FOR), _rgb(_AGAINST))
-        alpha = np.abs(v) ** 0.8
+        alpha = np.abs(v) ** 0.7
     else:
         stops = np.array([_rgb(stop) for stop in _VIRIDIS], np.float64)
         where = np.linspace(0.0, 1.0, len(stops))

@@ -22,7 +22,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractButton, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from app.gui import numbers
 from app.gui.theme import CORNER, QUARTER, STEP, Theme, tabular
 from app.gui.widgets.heat_map import side_colour
 
@@ -37,6 +36,7 @@ class Bar:
     index: int
     label: str
     p: float
+    percent: str  # p in words
     marks: tuple[int, ...] = ()
     also: str = ""
 
@@ -60,8 +60,8 @@ def paint_mark(painter: QPainter, centre: QPointF, number: int, colour: QColor) 
 
 
 class ProbabilityBars(QWidget):
-    """Keeps room for `count` rows, whether they are filled or not. Up and down move, Enter explains a class, Shift+Enter
-    (or Ctrl+click, or the small "not") holds it against the one that is explained."""
+    """Keeps room for `count` rows, whether they are filled or not. Up and down move, Enter explains a class,
+    Shift+Enter (or Ctrl+click, or the small "not") holds it against the one that is explained."""
 
     chosen = Signal(int)
     held_against = Signal(int)
@@ -73,13 +73,30 @@ class ProbabilityBars(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self.wide = False  # whether a row is one line
         self.rows = [_Row(theme, place, self) for place in range(count)]
         for row in self.rows:
             column.addWidget(row)
+        column.addStretch(1)
         self._grow = QVariantAnimation(self)
         self._grow.setStartValue(0.0)
         self._grow.setEndValue(1.0)
         self._grow.valueChanged.connect(self._grown)
+
+    def fit(self, width: int) -> None:
+        """Rows of one line or of two, told by whoever lays this out: a hidden page isn't resized."""
+        if (wide := width >= WIDE) != self.wide:
+            self.wide = wide
+            for row in self.rows:
+                row.updateGeometry()
+            self.updateGeometry()
+
+    def rows_height(self) -> int:
+        return sum(row.sizeHint().height() for row in self.rows)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit(self.width())
 
     def show_bars(self, bars: Sequence[Bar]) -> None:
         changed = [bar.index for bar in bars] != [row.bar.index for row in self.rows if row.bar is not None]
@@ -176,15 +193,13 @@ class _Row(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         line = self.fontMetrics().height()
-        return QSize(240, line + 10 if self.width() >= WIDE else line + 18)
+        return QSize(240, line + 10 if self._bars.wide else line + 18)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(90, self.sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if (event.oldSize().width() >= WIDE) != (event.size().width() >= WIDE):
-            self.updateGeometry()
         self._place_not()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -248,10 +263,10 @@ class _Row(QAbstractButton):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(side_colour(against=self._against))
             painter.drawRoundedRect(QRectF(0, 4, 3, self.height() - 8), 1.5, 1.5)
-        wide = self.width() >= WIDE
+        wide = self._bars.wide
         line = self.fontMetrics().height()
         digits = tabular(self.font())
-        number_width = QFontMetrics(digits).horizontalAdvance("100.0 %") + 2
+        number_width = QFontMetrics(digits).horizontalAdvance("> 99.9 %") + 2
         left, right = STEP, self.width() - QUARTER
         top = (self.height() - line) // 2 if wide else 3
         label_right = left + round((right - left) * 0.46) if wide else right - number_width - QUARTER
@@ -261,10 +276,11 @@ class _Row(QAbstractButton):
         painter.drawText(
             QRect(right - number_width, top, number_width, line),
             int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter),
-            numbers.per_cent(100 * self.bar.p),
+            self.bar.percent,
         )
         if wide:
-            track = QRectF(label_right + STEP, (self.height() - 8) / 2, right - number_width - label_right - 2 * STEP, 8)
+            length = right - number_width - label_right - 2 * STEP
+            track = QRectF(label_right + STEP, (self.height() - 8) / 2, length, 8)
         else:
             track = QRectF(left, top + line + 3, right - left, 6)
         self._paint_bar(painter, track)
@@ -309,10 +325,10 @@ class _Row(QAbstractButton):
             self._bars.held_against.emit(self.bar.index)
 
     def _place_not(self) -> None:
-        wide = self.width() >= WIDE
+        wide = self._bars.wide
         line = self.fontMetrics().height()
         size = self._not.sizeHint()
-        number_width = QFontMetrics(tabular(self.font())).horizontalAdvance("100.0 %") + 2
+        number_width = QFontMetrics(tabular(self.font())).horizontalAdvance("> 99.9 %") + 2
         height = min(size.height(), line + 2)
         right = STEP + round((self.width() - STEP - QUARTER) * 0.46) if wide else self.width() - number_width - STEP
         top = (self.height() - height) // 2 if wide else 2
@@ -336,7 +352,7 @@ class _Row(QAbstractButton):
             self.setAccessibleName(self.tr("No answer yet"))
             self.setToolTip("")
             return
-        name = f"{self._place + 1}. {self.bar.label}, {numbers.per_cent(100 * self.bar.p)}"
+        name = f"{self._place + 1}. {self.bar.label}, {self.bar.percent}"
         sides = {(True, False): self.tr("explained"), (False, True): self.tr("held against")}
         parts = [name, self.bar.also, sides.get((self._target, self._against), "")]
         self.setAccessibleName("; ".join(part for part in parts if part))

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPen, QPixmap, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -134,7 +134,7 @@ class Strip(QListView):
         bar = self.horizontalScrollBar().sizeHint().height()
         self.setFixedHeight(SIDE + 2 * QUARTER + bar + 2)
         self.setAccessibleName(self.tr("Pictures"))
-        self.viewport().setAutoFillBackground(False)
+        self.setStyleSheet("QListView { background: transparent; }")
         self.setMouseTracking(True)
         thumbnails.ready.connect(self.viewport().update)
         theme.changed.connect(self.viewport().update)
@@ -170,7 +170,8 @@ class _Delegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         place = QRect(0, 0, SIDE, SIDE)
-        place.moveCenter(option.rect.center())  # type: ignore[attr-defined]
+        cell: QRect = option.rect
+        place.moveTopLeft(cell.topLeft() + QPoint(QUARTER, QUARTER))  # the same with a scroll bar and without
         key = index.data(self._key_role)
         pixmap = self._thumbnails.get(key)
         if pixmap is not None:
@@ -185,7 +186,7 @@ class _Delegate(QStyledItemDelegate):
                 icon = QRect(0, 0, 20, 20)
                 icon.moveCenter(place.center())
                 paint_icon(painter, icon, "warning", self._theme.colours.of("warning"))
-        state = option.state  # type: ignore[attr-defined]
+        state = option.state
         if state & QStyle.StateFlag.State_Selected:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._theme.colour("surface"), 1))
