@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if problem := system.problem():
         print(f"triptych: {problem}", file=sys.stderr)
         return 1
+    system.keep_constants()
     _before_qt()
     from PySide6.QtWidgets import QApplication
 

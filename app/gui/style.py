@@ -95,6 +95,15 @@ def style_sheet(c: Colours, corner: int, controls: str, name: str) -> str:
             image: url("{controls}/check-{name}.svg"); }}
         QCheckBox::indicator:disabled {{ border-color: {c.hairline}; }}
 
+        QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {c.outline}; }}
+        QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {c.accent}; }}
+        QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -6px 0; border-radius: 8px;
+            border: 1px solid {c.accent}; background: {c.raised}; }}
+        QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ background: {c.accent}; }}
+        QSlider::sub-page:horizontal:disabled {{ background: {c.hairline}; }}
+        QSlider::groove:horizontal:disabled {{ background: {c.hairline}; }}
+        QSlider::handle:horizontal:disabled {{ border-color: {c.hairline}; }}
+
         QScrollBar:vertical {{ width: 12px; background: transparent; margin: 0; }}
         QScrollBar:horizontal {{ height: 12px; background: transparent; margin: 0; }}
         QScrollBar::handle {{ background: {c.outline}; border-radius: 3px; margin: 3px; }}

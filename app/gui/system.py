@@ -107,6 +107,16 @@ def screen_problem(environment: Mapping[str, str] | None = None) -> str | None:
     )
 
 
+def keep_constants() -> None:
+    """PySide6 6.12.0 drops a reference to True at every `Signal.emit`, and to None at queued calls and at models' data
+    that is None. Harmless from Python 3.12 on, where these objects are immortal; before, the process dies within
+    minutes ("bool_dealloc: deallocating True or False"). PySide6 6.8 to 6.11 are sound. So give the older Python what
+    the newer one does: references that no one can use up."""
+    if sys.version_info < (3, 12) and sys.implementation.name == "cpython" and sys.maxsize > 2**32:
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 1 << 40
+
+
 def problem() -> str | None:
     """Why no window can be opened here and what to do, or None."""
     if missing := missing_libraries():

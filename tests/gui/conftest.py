@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from app.gui import system
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+system.keep_constants()  # as the program does at its start
 
 
 class QuickEngine:

@@ -165,3 +165,19 @@ def test_a_broken_library_leaves_a_window_that_says_so(home):
 
 def test_since_start_is_about_this_process():
     assert 0 < start.since_start() < 24 * 3600
+
+
+def test_signals_by_the_hundred_thousand_kill_nobody(home):
+    """PySide6 6.12.0 on Python 3.11: see `system.keep_constants`."""
+    code = (
+        "from app.gui import system; system.keep_constants()\n"
+        "from PySide6.QtCore import QObject, Signal\n"
+        "class Bell(QObject):\n"
+        "    rung = Signal(bool)\n"
+        "bell = Bell(); bell.rung.connect(lambda _: None)\n"
+        "for _ in range(100_000): bell.rung.emit(True)\n"
+        "print('alive')"
+    )
+    done = _run(_environment(home), "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "alive\n"
