@@ -77,6 +77,7 @@ class Session(QObject):
         name = self.tr("Pasted picture") if self._pasted == 1 else self.tr("Pasted picture {0}").format(self._pasted)
         item = Item(name, source)
         self.pictures.add([item])
+        self.pictures.flush()
         self.select(item)
 
     def _add_one(self, path: Path) -> None:
@@ -84,6 +85,7 @@ class Session(QObject):
         if item is None:
             item = self._item(path)
             self.pictures.add([item])
+            self.pictures.flush()
         elif item.done:  # the file may have changed since
             self.pictures.forget(item)
         self.select(item)
