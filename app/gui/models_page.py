@@ -11,12 +11,10 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QScrollArea,
     QSplitter,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.gui import numbers
 from app.gui.context import MOST_MODELS, Context
 from app.gui.machine import Machine
-from app.gui.models_table import LICENCE, NAME, SCORE, SIZE, STATE, ModelsTable
+from app.gui.models_table import ModelsList, ModelsTable
 from app.gui.places import show_folder
 from app.gui.tasks import Tasks
 from app.gui.theme import STEP, WIDE, sized
@@ -50,7 +48,7 @@ class ModelsPage(QDialog):
         self.tasks = Tasks(self)
         self.strips = Strips(context.theme, self)
         self.table = ModelsTable(context, self)
-        self.view = self._list()
+        self.view = ModelsList(self.table, self)
         self.card_view = CardView(context.theme, self)
         self.progress = ProgressLine(context.theme, self, keep_room=False)
         self._buttons()
@@ -225,25 +223,6 @@ class ModelsPage(QDialog):
         row.addWidget(self.import_button)
         row.addWidget(self.folder)
         return row
-
-    def _list(self) -> QTableView:
-        view = QTableView(self)
-        view.setModel(self.table)
-        view.setAccessibleName(self.tr("Models"))
-        view.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setWordWrap(False)
-        view.setTabKeyNavigation(False)  # Tab leaves the list, arrows move in it
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 2 * STEP)
-        header = view.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (STATE, SIZE, SCORE, LICENCE):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setMinimumSectionSize(48)
-        return view
 
     def _buttons(self) -> None:
         self.download = QPushButton(self)

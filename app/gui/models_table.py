@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from app.gui import numbers
 from app.gui.context import MODELS_KEY, MOST_MODELS, Context, chosen_models
+from app.gui.theme import STEP
 from app.gui.widgets.card_view import score, short_licence, state_words
 
 if TYPE_CHECKING:
@@ -133,3 +136,37 @@ class ModelsTable(QAbstractTableModel):
     def _alignment(column: int) -> Qt.AlignmentFlag:
         side = Qt.AlignmentFlag.AlignRight if column in (SIZE, SCORE) else Qt.AlignmentFlag.AlignLeft
         return side | Qt.AlignmentFlag.AlignVCenter
+
+
+class ModelsList(QTableView):
+    """The table as it is shown. Where there is little room the names keep theirs, and the columns that the card repeats
+    go, the least important first."""
+
+    BY_WEIGHT = (STATE, SCORE, SIZE, LICENCE)
+    LEAST_NAME = 24  # letters
+
+    def __init__(self, table: ModelsTable, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModel(table)
+        self.setAccessibleName(self.tr("Models"))
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)  # Tab leaves the list, arrows move in it
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 2 * STEP)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        for column in self.BY_WEIGHT:
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setMinimumSectionSize(48)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        room = self.viewport().width() - self.LEAST_NAME * self.fontMetrics().averageCharWidth()
+        for column in self.BY_WEIGHT:
+            room -= max(self.sizeHintForColumn(column), self.horizontalHeader().sectionSizeHint(column))
+            self.setColumnHidden(column, room < 0)
+        super().resizeEvent(event)

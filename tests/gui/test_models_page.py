@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from app.gui.context import MODELS_KEY, chosen_models
-from app.gui.models_table import NAME, SCORE, SIZE, STATE
+from app.gui.models_table import LICENCE, NAME, SCORE, SIZE, STATE
 from app.gui.window import MainWindow
 from app.store.catalog import State, Store, Verification
 from app.store.download import DownloadCancelled, DownloadError
@@ -188,3 +188,12 @@ def test_keyboard_moves_through_the_list(page, qtbot):
     qtbot.keyClick(page.view, Qt.Key.Key_Down)
     assert page.chosen().id != first
     assert page.card_view._title.text() == page.chosen().name
+
+
+def test_names_keep_their_room(page, qtbot):
+    page.resize(1100, 600)
+    qtbot.waitUntil(lambda: not page.view.isColumnHidden(LICENCE))
+    page.resize(page.minimumSize())
+    qtbot.waitUntil(lambda: page.view.isColumnHidden(LICENCE))
+    assert page.view.columnWidth(NAME) >= 20 * page.view.fontMetrics().averageCharWidth()
+    assert not page.view.isColumnHidden(STATE)

@@ -1,0 +1,207 @@
+"""Pictures of every state of the window, to be looked at: `python -m tests.benchmarks.screenshots OUT_DIR [STATE …]`.
+
+Each state is taken light and dark at 1280 × 800, then at 720 × 520, at 200 % scale and in a pseudo-language that is
+half as long again (which also shows what was never given to `tr()`: it stays plain). Offscreen; folders of its own.
+`STATES` holds what is taken: add a function that brings the window into the state and returns what to grab.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from app.gui.window import MainWindow
+
+STATES: dict[str, Callable[[MainWindow], QWidget]] = {}
+# name: width, height, theme, scale, pseudo-language
+WAYS = {
+    "light": (1280, 800, "light", 1, False),
+    "dark": (1280, 800, "dark", 1, False),
+    "small": (720, 520, "light", 1, False),
+    "double": (720, 520, "dark", 2, False),
+    "pseudo": (1280, 800, "light", 1, True),
+    "pseudo-small": (720, 520, "dark", 1, True),
+}
+
+
+def state(take: Callable[[MainWindow], QWidget]) -> Callable[[MainWindow], QWidget]:
+    """Registers a state under the function's name."""
+    STATES[take.__name__.replace("_", "-")] = take
+    return take
+
+
+def wait(until: Callable[[], bool] = lambda: False, seconds: float = 0.2) -> bool:
+    """Lets the window live until something is true, for `seconds` at most."""
+    from PySide6.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not until():
+        QApplication.processEvents()
+        time.sleep(0.005)
+    return until()
+
+
+@state
+def classify_empty(window: MainWindow) -> QWidget:
+    window.tabs.setCurrentIndex(0)
+    wait(seconds=1.0)  # the samples' thumbnails
+    return window
+
+
+@state
+def caption(window: MainWindow) -> QWidget:
+    window.tabs.setCurrentIndex(1)
+    return window
+
+
+@state
+def translate(window: MainWindow) -> QWidget:
+    window.tabs.setCurrentIndex(2)
+    return window
+
+
+@state
+def strips(window: MainWindow) -> QWidget:
+    window.tabs.setCurrentIndex(1)
+    tr = window.tr
+    window.say("info", tr("resnet18-v1 is imported. Its check box puts it into the panel."))
+    window.say("warning", tr("Triptych crashed the last time."), ((tr("Show the log"), lambda: None),))
+    window.say(
+        "error",
+        tr(
+            "The address of AlexNet can't be reached: there is no network. What has come so far is kept, and the next "
+            "try goes on from there."
+        ),
+        ((tr("Try again"), lambda: None), (tr("Settings…"), lambda: None)),
+    )
+    window.status.set_busy(tr("loading {0}…").format("efficientnet-lite0"))
+    window.status.set_downloading(1)
+    return window
+
+
+@state
+def menu(window: MainWindow) -> QWidget:
+    window.tabs.setCurrentIndex(0)
+    return window.menu.menu
+
+
+@state
+def models(window: MainWindow) -> QWidget:
+    window.show_models()
+    page = window._dialogs["models"]
+    page.resize(min(1000, window.width()), min(620, window.height()))
+    page.choose("resnet50-v2")  # type: ignore[attr-defined]
+    return page
+
+
+@state
+def model_card(window: MainWindow) -> QWidget:
+    from app.gui.widgets.model_chip import CardPopover
+
+    card = window.context.store.card("alexnet-v1")
+    popover = CardPopover(card, "absent", window.context.theme, window)
+    popover.resize(popover.SIZE)
+    return popover
+
+
+@state
+def settings(window: MainWindow) -> QWidget:
+    window.show_settings()
+    return window._dialogs["settings"]
+
+
+@state
+def shortcuts(window: MainWindow) -> QWidget:
+    window.show_shortcuts()
+    return window._dialogs["shortcuts"]
+
+
+@state
+def about(window: MainWindow) -> QWidget:
+    window.show_about()
+    return window._dialogs["about"]
+
+
+@state
+def error(window: MainWindow) -> QWidget:
+    from app.gui.error_dialog import ErrorDialog
+
+    dialog = ErrorDialog(window.context.store.folders.logs, window)
+    dialog.add('Traceback (most recent call last):\n  File "panel.py", line 12, in open\nValueError: no such thing')
+    return dialog
+
+
+def main(out: Path, only: list[str]) -> None:
+    """One process a way of looking: the scale and the language are chosen before the application is made."""
+    out.mkdir(parents=True, exist_ok=True)
+    for way, (_, _, _, scale, _) in WAYS.items():
+        with tempfile.TemporaryDirectory() as home:
+            environment = {
+                **os.environ,
+                "QT_QPA_PLATFORM": "offscreen",
+                "QT_SCALE_FACTOR": str(scale),
+                "TRIPTYCH_HOME": home,
+                "SCREENSHOTS_WAY": way,
+            }
+            command = [sys.executable, "-m", "tests.benchmarks.screenshots", str(out), *only]
+            subprocess.run(command, env=environment, check=True)
+
+
+def take(out: Path, only: list[str], way: str) -> None:
+    from PySide6.QtCore import QEvent, QTranslator
+
+    from app.gui import start, system
+
+    system.keep_constants()
+    from PySide6.QtWidgets import QApplication
+
+    class Pseudo(QTranslator):
+        """Half as long again, and told apart from what was never translated."""
+
+        def isEmpty(self) -> bool:
+            return False
+
+        def translate(self, context: str, source: str, disambiguation: str = "", n: int = -1) -> str:
+            return f"[{source}{' ë' * (len(source) // 4)}]"
+
+    width, height, theme, _, pseudo = WAYS[way]
+    application = QApplication([])
+    start.prepare(application)
+    if pseudo:
+        translator = Pseudo(application)
+        application.installTranslator(translator)
+    for name, bring in STATES.items():
+        if only and name not in only:
+            continue
+        window = start.make_window(Path(os.environ["TRIPTYCH_HOME"]) / f"{name}.json")
+        window.choose_theme(theme)
+        window.resize(width, height)
+        window.show()
+        window.status.look()
+        window.status.set_device("CPU, 2 threads")
+        wait()
+        shown = bring(window)
+        if not shown.isVisible():
+            shown.show()
+        wait()
+        shown.grab().save(str(out / f"{name}-{way}.png"))
+        shown.close()
+        window.close()
+        window.deleteLater()  # else every change of theme dresses all the earlier windows again
+        application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+if __name__ == "__main__":
+    if "SCREENSHOTS_WAY" in os.environ:
+        take(Path(sys.argv[1]), sys.argv[2:], os.environ["SCREENSHOTS_WAY"])
+    else:
+        main(Path(sys.argv[1]), sys.argv[2:])
