@@ -143,7 +143,7 @@ class ModelsList(QTableView):
     go, the least important first."""
 
     BY_WEIGHT = (STATE, SCORE, SIZE, LICENCE)
-    LEAST_NAME = 24  # letters
+    LEAST_NAME = 30  # letters
 
     def __init__(self, table: ModelsTable, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -153,6 +153,7 @@ class ModelsList(QTableView):
         self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends: V1, V2
         self.setTabKeyNavigation(False)  # Tab leaves the list, arrows move in it
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().hide()

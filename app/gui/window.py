@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -40,6 +41,7 @@ class MainWindow(QMainWindow):
         self.context = context
         self._painted = self._closed = False
         self._dialogs: dict[str, QDialog] = {}
+        self._answers: dict[int, str] = {}  # what each panel last said for the status bar
         self.setWindowTitle("Triptych")
         self.setMinimumSize(LEAST)
         self.machine = Machine(context, self)
@@ -104,11 +106,17 @@ class MainWindow(QMainWindow):
                 panel.hidden()
         panel_now = self.panel
         self.menu.enable(PANEL_ACTIONS, panel_now is not None)
+        self.status.set_answer(self._answers.get(self.tabs.currentIndex(), ""))
         if panel_now is not None:
             panel_now.shown()
-        else:
-            self.status.set_answer("")
         self.context.settings.set("window.tab", self.tabs.currentIndex())
+
+    def _panel_says(self, panel: Panel, text: str) -> None:
+        """For the status bar, which shows what the panel in view says."""
+        number = self.tabs.indexOf(cast(QWidget, panel))
+        self._answers[number] = text
+        if number == self.tabs.currentIndex():
+            self.status.set_answer(text)
 
     # Coming up and going away
 
@@ -309,5 +317,5 @@ class MainWindow(QMainWindow):
         context.downloads.failed.connect(self._download_failed)
         context.downloads.finished.connect(self._download_finished)
         for panel in self.panels():
-            panel.status_changed.connect(self.status.set_answer)
+            panel.status_changed.connect(partial(self._panel_says, panel))
             panel.models_wanted.connect(self.show_models)

@@ -246,3 +246,12 @@ def test_about_names_libraries_and_licences(window, qtbot):
     assert all(licence not in ("", "–") for _, licence in rows.values()), rows
     assert "Python" in dialog.versions()
     QApplication.clipboard().clear()
+
+
+def test_the_status_bar_shows_what_the_panel_in_view_says(window):
+    panel = window.panel
+    panel.status_changed.emit("efficientnet-lite0 · 7 ms")
+    assert window.status.model.text() == "efficientnet-lite0 · 7 ms"
+    window.tabs.setCurrentIndex(1)
+    panel.status_changed.emit("resnet18 · 9 ms")
+    assert window.status.model.text() == ""

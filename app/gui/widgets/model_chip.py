@@ -109,7 +109,7 @@ class ModelChip(QAbstractButton):
         left += DOT + STEP
         width = self.width() - left - QUARTER
         painter.setPen(self._theme.colour("text"))
-        name = metrics.elidedText(self.card.name, Qt.TextElideMode.ElideRight, width)
+        name = metrics.elidedText(self.card.name, Qt.TextElideMode.ElideMiddle, width)  # names differ at their ends
         painter.drawText(QPointF(left, top + metrics.ascent()), name)
         font = painter.font()
         font.setPointSizeF(font.pointSizeF() * SIZES["secondary"])
