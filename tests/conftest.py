@@ -26,8 +26,9 @@ os.environ["LC_ALL"] = "C.UTF-8"
 os.environ["LANGUAGE"] = "en"
 for _name in ("config", "data", "cache", "state"):
     os.environ[f"XDG_{_name.upper()}_HOME"] = str(SESSION / "xdg" / _name)
-for _name in ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI", "QT_STYLE_OVERRIDE", "QT_QPA_PLATFORMTHEME", "QT_LOGGING_RULES"):  # fmt: skip
+for _name in ("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI", "QT_STYLE_OVERRIDE", "QT_LOGGING_RULES"):
     os.environ.pop(_name, None)
+os.environ.pop("QT_QPA_PLATFORMTHEME", None)
 os.environ.pop("CI", None)  # OpenVINO's telemetry keeps still where it is set, and would hide from its test
 _children = str(Path(__file__).parent / "guards" / "children")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_children, os.environ.get("PYTHONPATH"))))
