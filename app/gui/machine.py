@@ -65,7 +65,9 @@ class Machine(QObject):
         if kind == "device":
             self.device = str(answer.value)
             self._context.bridge.forget_loaded()
-            self._context.settings.set("device", self.preference)
+            if self._context.settings.value("device", "auto") != self.preference:
+                self._context.settings.set("device", self.preference)
+                self._context.settings.save()
             self.device_named.emit(self.device)
 
     @Slot(object)

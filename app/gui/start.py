@@ -37,13 +37,17 @@ def main(arguments: Sequence[str] = ()) -> int:
 
     from app.gui import errors
     from app.store import locate
+    from app.store.errors import StoreError
 
     folders = locate.folders()
     log = errors.start_log(folders.logs)
     crash = errors.watch_crashes(folders.logs)
     reporter = errors.Reporter(folders.logs)
     reporter.install()
-    window = make_window(folders.config / "settings.json")
+    try:
+        window = make_window(folders.config / "settings.json")
+    except (ImportError, OSError, StoreError) as error:  # not even the window's own parts are whole
+        return _no_window(error)
     reporter.parent_for_dialogs = window
     if crash.last_time is not None:
         last = crash.last_time
@@ -69,6 +73,22 @@ def main(arguments: Sequence[str] = ()) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _no_window(error: Exception) -> int:
+    """Says what is missing, on the screen and in the terminal."""
+    import logging
+
+    from app.gui.broken import sentence
+    from app.gui.error_dialog import TextDialog
+    from app.store.errors import StoreError
+
+    logging.getLogger(__name__).error("the window can't be made", exc_info=error)
+    words = str(error) if isinstance(error, StoreError) else sentence(error)
+    print(f"triptych: {words}", file=sys.stderr)
+    dialog = TextDialog("Triptych", words)
+    dialog.exec()
+    return 1
 
 
 def _before_qt() -> None:

@@ -228,7 +228,7 @@ class MainWindow(QMainWindow):
             logs=lambda: cast(None, show_folder(self.context.store.folders.logs)),
             quit=lambda: cast(None, self.close()),
             theme=self.choose_theme,
-            keys=lambda on: self.context.settings.set(KEYS_KEY, on),
+            keys=self.choose_keys,
         )
 
     def open_paths(self, paths: list[Path]) -> None:
@@ -239,7 +239,13 @@ class MainWindow(QMainWindow):
     def choose_theme(self, choice: str) -> None:
         self.context.theme.choose(choice)
         self.context.settings.set("theme", choice)
+        self.context.settings.save()
         self.menu.show_theme(choice)
+
+    def choose_keys(self, on: bool) -> None:
+        """Whether keys without Ctrl act."""
+        self.context.settings.set(KEYS_KEY, on)
+        self.context.settings.save()
 
     def show_models(self) -> None:
         from app.gui.models_page import ModelsPage

@@ -181,3 +181,19 @@ def test_signals_by_the_hundred_thousand_kill_nobody(home):
     done = _run(_environment(home), "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "alive\n"
+
+
+def test_without_numpy_it_says_so_in_a_window_and_in_the_terminal(home):
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from app.gui import start, system\n"
+        "system.keep_constants()\n"
+        "from app.gui.error_dialog import TextDialog\n"
+        "TextDialog.exec = lambda self: print(self.text.toPlainText())\n"
+        "sys.exit(start.main([]))"
+    )
+    done = _run(_environment(home), "-c", code)
+    assert done.returncode == 1
+    assert "The library numpy can't be loaded" in done.stdout
+    assert "The library numpy can't be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
