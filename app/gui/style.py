@@ -95,6 +95,7 @@ def style_sheet(c: Colours, corner: int, controls: str, name: str) -> str:
             image: url("{controls}/check-{name}.svg"); }}
         QCheckBox::indicator:disabled {{ border-color: {c.hairline}; }}
 
+        QSlider:horizontal {{ min-height: 22px; }}
         QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {c.outline}; }}
         QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {c.accent}; }}
         QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -6px 0; border-radius: 8px;

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from PySide6.QtCore import QByteArray, QSize, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QPaintEvent
+from PySide6.QtGui import QCloseEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.gui.coming import Coming
@@ -135,6 +135,13 @@ class MainWindow(QMainWindow):
         if not self._painted:
             self._painted = True
             QTimer.singleShot(0, self.painted.emit)  # after the children have painted, too
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Keys act in the panel from the first moment; else the tabs, being first in order, would have the focus."""
+        super().showEvent(event)
+        page = self.tabs.currentWidget()
+        if page is not None and self.focusWidget() in (None, self.tabs, self.tabs.tabBar()):
+            page.setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Never asks: nothing here can be lost. Out of sight at once, gone within 2 s."""
