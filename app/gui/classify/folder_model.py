@@ -20,6 +20,11 @@ TICK = 100  # ms between two updates while answers come in
 RESORT = 600  # ms between two new orders while answers come in
 NEW_ROWS = 500  # put in at a time
 
+_DISPLAY, _TIP = int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.ToolTipRole)
+_ALIGNMENT, _ACCESSIBLE = int(Qt.ItemDataRole.TextAlignmentRole), int(Qt.ItemDataRole.AccessibleTextRole)
+_ANSWERED = frozenset((_DISPLAY, _TIP, _ALIGNMENT, _ACCESSIBLE, KEY_ROLE, FAILED_ROLE))
+_RIGHT = int(Qt.AlignmentFlag.AlignRight.value | Qt.AlignmentFlag.AlignVCenter.value)
+
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
@@ -114,9 +119,9 @@ class FolderModel(QAbstractTableModel):
         if self._arranged and not self._new and not self._resort.isActive():
             self._resort.start()
         if changed:
-            rows = sorted(self._places[item] for item in changed if item in self._places)
-            if rows:
-                self.dataChanged.emit(self.index(rows[0], 0), self.index(rows[-1], self.columnCount() - 1))
+            last = self.columnCount() - 1
+            for first, final in _runs(sorted(self._places[item] for item in changed if item in self._places)):
+                self.dataChanged.emit(self.index(first, 0), self.index(final, last))
         if self._new:
             self._tick.start()
         self.counted.emit()
@@ -227,23 +232,19 @@ class FolderModel(QAbstractTableModel):
         return 0 if parent.isValid() else 4
 
     def data(self, index: Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
-        if not index.isValid():
+        # Asked seven times a cell whenever the table is painted: so plain numbers first, and the usual answer at once.
+        if role not in _ANSWERED or not index.isValid():
             return None
-        item = self._rows[index.row()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return self._text_of(item, index.column())
-            case Qt.ItemDataRole.TextAlignmentRole if index.column() == SURE:
-                return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            case Qt.ItemDataRole.ToolTipRole:
-                return self._tip(item, index.column())
-            case Qt.ItemDataRole.AccessibleTextRole:
-                return self._tip(item, index.column()) or self._text_of(item, index.column())
+        item, column = self._rows[index.row()], index.column()
+        if role == _DISPLAY:
+            return self.text(item, column)
+        if role == _ALIGNMENT:
+            return _RIGHT if column == SURE else None
         if role == KEY_ROLE:
             return item
         if role == FAILED_ROLE:
             return bool(item.failures)
-        return None
+        return self._tip(item, column) or (self.text(item, column) if role == _ACCESSIBLE else None)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = int(Qt.ItemDataRole.DisplayRole)
@@ -257,7 +258,7 @@ class FolderModel(QAbstractTableModel):
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         return None
 
-    def _text_of(self, item: Item, column: int) -> str:
+    def text(self, item: Item, column: int) -> str:
         if column == NAME:
             return item.name
         best = self._best(item)
@@ -277,3 +278,14 @@ class FolderModel(QAbstractTableModel):
             return str(item.path or item.name)
         lines = [f"{a.model}: {a.top[0].label}, {percent(a.top[0].p)}" for a in item.answers.values() if a.top]
         return "\n".join(lines)
+
+
+def _runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Sorted numbers as runs without a gap: a view repaints what lies between the ends of what it is told."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and row == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], row)
+        else:
+            runs.append((row, row))
+    return runs

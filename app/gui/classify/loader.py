@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.media.pictures import Picture
 
 SHARP = 512  # a JPEG may come smaller while its short side stays at least twice this: enough for the largest view
-PORTION = 1000  # files a message
+PORTION = 400  # files a message: more would hold the window up while they become rows
 HASTE = 0.15  # seconds after which a smaller portion goes on, too
 
 _log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QItemSelectionModel, QMimeData, QModelIndex, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QSplitter, QWidget
 
 from app.gui.classify import intake
 from app.gui.classify.answer_side import AnswerSide
@@ -65,11 +65,6 @@ class ClassifyPanel(QWidget):
         for splitter in (self._leaves, self._floors):
             splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.strips)
-        column.addWidget(self._floors, 1)
         self._shape = ""
         self._reshape()
         self.drops = DropArea(self, theme, _offer)
@@ -322,7 +317,26 @@ class ClassifyPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._lay_out()
         self._reshape()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._lay_out()
+            return True
+        return super().event(event)
+
+    def _lay_out(self) -> None:
+        """By hand: a QLayout passes each new text of a label on to the tab widget, which then repaints the whole panel,
+        ten times a second while a folder is being worked on."""
+        height = 0
+        if not self.strips.isHidden():
+            height = max(self.strips.heightForWidth(self.width()), self.strips.minimumSizeHint().height())
+        self.strips.setGeometry(0, 0, self.width(), height)
+        self._floors.setGeometry(0, height, self.width(), self.height() - height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(600, 380)
 
     def _reshape(self) -> None:
         shape = "narrow" if self.width() < NARROW else "wide"

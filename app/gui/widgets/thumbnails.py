@@ -139,6 +139,14 @@ class Strip(QListView):
         thumbnails.ready.connect(self.viewport().update)
         theme.changed.connect(self.viewport().update)
 
+    def dataChanged(
+        self,
+        top_left: QModelIndex | QPersistentModelIndex,
+        bottom_right: QModelIndex | QPersistentModelIndex,
+        roles: object = (),
+    ) -> None:
+        """Answers change nothing here, and QListView would paint the whole strip for each batch of them."""
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """A wheel that turns up and down scrolls sideways, too."""
         delta = event.angleDelta()

@@ -15,7 +15,10 @@ LEFT = Qt.MouseButton.LeftButton
 
 def drop(panel: Any, mime: QMimeData) -> None:
     actions, keys = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(50, 50), actions, mime, LEFT, keys)
+    try:  # Qt 6.12 takes a QPointF and warns of the other, which is all that older ones have
+        enter = QDragEnterEvent(QPointF(50, 50), actions, mime, LEFT, keys)  # type: ignore[arg-type, unused-ignore]
+    except (TypeError, ValueError):
+        enter = QDragEnterEvent(QPoint(50, 50), actions, mime, LEFT, keys)
     QGuiApplication.sendEvent(panel, enter)
     QGuiApplication.sendEvent(panel, QDropEvent(QPointF(50, 50), actions, mime, LEFT, keys))
 
