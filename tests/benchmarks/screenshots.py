@@ -8,6 +8,7 @@ half as long again (which also shows what was never given to `tr()`: it stays pl
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from app.gui.classify.panel import ClassifyPanel
     from app.gui.window import MainWindow
 
 STATES: dict[str, Callable[[MainWindow], QWidget]] = {}
@@ -54,6 +56,129 @@ def wait(until: Callable[[], bool] = lambda: False, seconds: float = 0.2) -> boo
 def classify_empty(window: MainWindow) -> QWidget:
     window.tabs.setCurrentIndex(0)
     wait(seconds=1.0)  # the samples' thumbnails
+    return window
+
+
+def answered(window: MainWindow, sample: str) -> ClassifyPanel:
+    """The panel with the answers of the real engine to one of the samples."""
+    from app.gui.classify.panel import ClassifyPanel
+    from app.store.locate import bundled
+
+    panel = window.tabs.widget(0)
+    assert isinstance(panel, ClassifyPanel)
+    window.tabs.setCurrentIndex(0)
+    window.warm_up()
+    panel.open_paths([bundled("assets") / "samples" / sample])
+    wait(lambda: panel.session.decoded is not None and bool(panel.session.current and panel.session.current.done), 60)
+    return panel
+
+
+def explained(panel: ClassifyPanel) -> None:
+    wait(lambda: panel.left.view.has_heat and not panel.explainer.waiting, 30)
+
+
+def many(window: MainWindow) -> ClassifyPanel:
+    """The samples twelve times over, and two files that are no pictures."""
+    from app.store.locate import bundled
+
+    panel = answered(window, "coffee.jpg")
+    folder = Path(os.environ["TRIPTYCH_HOME"]) / "holiday"
+    if not folder.exists():
+        folder.mkdir()
+        for number in range(12):
+            for sample in (bundled("assets") / "samples").glob("*.jpg"):
+                shutil.copy(sample, folder / f"{sample.stem} {number + 1}.jpg")
+        (folder / "broken.jpg").write_bytes(b"")
+        (folder / "cut off.jpg").write_bytes((folder / "coffee 1.jpg").read_bytes()[:3000])
+    panel.open_paths([folder])
+    wait(lambda: len(panel.pictures.items) == 51 and not panel.session.run.running, 60)
+    wait(seconds=0.5)
+    return panel
+
+
+@state
+def classify_answer(window: MainWindow) -> QWidget:
+    answered(window, "coffee.jpg")
+    return window
+
+
+@state
+def classify_heat(window: MainWindow) -> QWidget:
+    panel = answered(window, "coffee.jpg")
+    panel.explanations.turn(True)
+    explained(panel)
+    return window
+
+
+@state
+def classify_against(window: MainWindow) -> QWidget:
+    panel = answered(window, "chelsea.jpg")
+    panel.explanations.turn(True)
+    explained(panel)
+    bars = panel.right.columns.columns[0].bars
+    assert bars.rows[2].bar is not None
+    bars.held_against.emit(bars.rows[2].bar.index)
+    wait(lambda: panel.explainer.against is not None and not panel.explainer.waiting, 30)
+    return window
+
+
+@state
+def classify_failed(window: MainWindow) -> QWidget:
+    panel = many(window)
+    panel.right.one.setChecked(True)
+    panel._go_to(panel.pictures.row(next(item for item in panel.pictures.items if item.error)))
+    return window
+
+
+@state
+def classify_model_failed(window: MainWindow) -> QWidget:
+    from app.gui.classify.answers import Answer
+
+    panel = answered(window, "coffee.jpg")
+    column = panel.right.columns.columns[0]
+    words = window.tr("EfficientNet-Lite0 can't be loaded: its file is damaged. Verify it on the models page.")
+    assert panel.session.current is not None
+    panel.session.current.answers[column.card.id] = Answer(column.card.id, error=words)
+    panel._answers_changed()
+    return window
+
+
+@state
+def classify_downloading(window: MainWindow) -> QWidget:
+    from app.store.progress import Progress
+
+    panel = answered(window, "rocket.jpg")
+    column = panel.right.columns.columns[-1]
+    column.show_progress(Progress(12_300_000, 46_830_571, 3.1e6, 11.2, "https://download.pytorch.org"))
+    return window
+
+
+@state
+def classify_many(window: MainWindow) -> QWidget:
+    many(window)
+    return window
+
+
+@state
+def classify_working(window: MainWindow) -> QWidget:
+    panel = many(window)
+    panel.right.folder.progress.start(window.tr("Classifying"), at_once=True)
+    panel.right.folder.progress.advance(0, 10_000)
+    wait(seconds=0.6)
+    panel.right.folder.progress.advance(49, 10_000)
+    return window
+
+
+@state
+def classify_nothing_found(window: MainWindow) -> QWidget:
+    many(window).right.folder.text.setText("zebra")
+    return window
+
+
+@state
+def classify_inside(window: MainWindow) -> QWidget:
+    panel = answered(window, "coffee.jpg")
+    panel.toggle_inside()
     return window
 
 

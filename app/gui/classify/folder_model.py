@@ -6,7 +6,9 @@ for ten thousand pictures; here one `sorted` with a key does it in a few millise
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
@@ -162,14 +164,20 @@ class FolderModel(QAbstractTableModel):
 
     def arrange(self) -> None:
         """Filter and sort anew; what is selected stays selected."""
-        kept = [item for item in self.items if self._passes(item)]
+        begin = time.monotonic()
+        filtered = bool(self._text or self._least > 0 or self._failed_only)
+        kept = [item for item in self.items if self._passes(item)] if filtered else [*self.items]
         if self._sort is not None:
             column, descending = self._sort
             kept = self._sorted(kept, column, descending)
         self._new.clear()  # they are in `kept`
         self._resort.stop()
-        if kept == self._rows:
-            return
+        if kept != self._rows:
+            self._show(kept)
+        # However many there are: a twentieth of the time at most goes into new orders while answers come in.
+        self._resort.setInterval(max(RESORT, round(20_000 * (time.monotonic() - begin))))
+
+    def _show(self, kept: list[Item]) -> None:
         self.layoutAboutToBeChanged.emit()
         old = self.persistentIndexList()
         held = [(self._rows[index.row()], index.column()) for index in old]
@@ -197,15 +205,20 @@ class FolderModel(QAbstractTableModel):
             from app.media.pictures import natural
 
             return sorted(items, key=lambda item: natural(item.name), reverse=descending)
-        known = [(item, best) for item in items if (best := self._best(item)) is not None]
-        rest = [item for item in items if self._best(item) is None]
-        if column == LABEL:
-            known.sort(key=lambda pair: pair[1].top[0].label.casefold(), reverse=descending)
-        elif column == SURE:
-            known.sort(key=lambda pair: pair[1].top[0].p, reverse=descending)
-        else:
-            known.sort(key=lambda pair: bool(agrees(list(pair[0].answers.values()))), reverse=descending)
-        return [item for item, _ in known] + rest
+        known: list[tuple[Any, Item]] = []
+        rest: list[Item] = []
+        for item in items:
+            answer = item.answers.get(self._model)
+            if answer is None or not answer.top:
+                rest.append(item)
+            elif column == SURE:
+                known.append((answer.top[0].p, item))
+            elif column == LABEL:
+                known.append((answer.top[0].label.casefold(), item))
+            else:
+                known.append((bool(agrees(list(item.answers.values()))), item))
+        known.sort(key=itemgetter(0), reverse=descending)
+        return [item for _, item in known] + rest
 
     def _best(self, item: Item) -> Answer | None:
         """The shown model's answer, where there is one."""
