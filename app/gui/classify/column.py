@@ -170,12 +170,17 @@ class ModelColumn(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.bars.fit(self.width())
-        self._beside.setVisible(self.bars.wide)
+        self._place_cost()
+
+    def _place_cost(self) -> None:
+        """The name has all the room while there is nothing to stand beside it."""
+        self._beside.setVisible(self.bars.wide and bool(self._beside.text()))
         self._below.setVisible(not self.bars.wide)
 
     def _tell_cost(self, text: str) -> None:
         for line in (self._beside, self._below):
             line.setText(text)
+        self._place_cost()
 
     def _choose(self, index: int) -> None:
         self.chosen.emit(self.card.id, index)

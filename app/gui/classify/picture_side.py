@@ -17,6 +17,8 @@ from app.gui.widgets.picture_view import PictureView
 from app.gui.widgets.thumbnails import Strip, Thumbnails
 
 LOW = 360  # pixels: below, the line under the picture is one
+STRIP = 300  # below, there is no strip: the picture itself, keys and the table are enough
+LOWEST = 160  # below, there is no line, either
 
 
 class PictureSide(QWidget):
@@ -31,7 +33,7 @@ class PictureSide(QWidget):
         self.empty = EmptyPage(thumbnails, theme, self)
         self.pages = QStackedWidget(self)
         self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
-        self.pages.setMinimumHeight(110)
+        self.pages.setMinimumHeight(60)
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.view)
         self.name = ElidedLabel("", self)
@@ -64,7 +66,12 @@ class PictureSide(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.explain.set_compact(self.height() < LOW)
+        self._show_explain()
         self._show_strip()
+
+    def _show_explain(self) -> None:
+        """Where hardly anything fits (a small window with the inside open) the picture goes first."""
+        self.explain.setVisible(self.pages.currentWidget() is self.view and self.height() >= LOWEST)
 
     def want_strip(self, several: bool, table_shown: bool) -> None:
         """There is something to choose from; where it is low, the table beneath is enough to choose from it."""
@@ -72,7 +79,8 @@ class PictureSide(QWidget):
         self._show_strip()
 
     def _show_strip(self) -> None:
-        self.strip.setVisible(self._several and not (self._table_shown and self.height() < LOW))
+        high = self.height() >= (LOW if self._table_shown else STRIP)
+        self.strip.setVisible(self._several and high)
 
     def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
         button = QToolButton(self)
@@ -91,7 +99,7 @@ class PictureSide(QWidget):
 
     def show_empty(self) -> None:
         self.pages.setCurrentWidget(self.empty)
-        self.explain.hide()
+        self._show_explain()
         self.name.setText("")
         self.details.setText("")
         self.clear.setEnabled(False)
@@ -101,7 +109,7 @@ class PictureSide(QWidget):
     def show_name(self, name: str) -> None:
         """A picture is on its way; the old one stays until it is there, so that nothing flickers."""
         self.pages.setCurrentWidget(self.view)
-        self.explain.show()
+        self._show_explain()
         self.name.setText(name)
         self.clear.setEnabled(True)
         self.view.clear_heat()
