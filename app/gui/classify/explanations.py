@@ -121,7 +121,11 @@ class Explanations(QObject):
     @Slot(object)
     def _mapped(self, heat: HeatMap) -> None:
         signed = heat.against is not None
-        self._left.view.show_heat(overlay(heat.values, signed), heat.box)
+        decoded = self._session.decoded
+        if decoded is None:
+            return
+        left, top, width, height = (value * decoded.scale for value in heat.box)
+        self._left.view.show_heat(overlay(heat.values, signed), (left, top, width, height))
         card = self._context.store.card(heat.model)
         target = self._named(heat.target)
         method = self.tr("{0}, {1} ms").format(heat.method, round(heat.ms))

@@ -14,11 +14,13 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QImage
 
 from app.gui.classify.answers import Item
+from app.gui.widgets.thumbnails import small
 
 if TYPE_CHECKING:
     from app.media.pictures import Picture
 
 SHARP = 512  # a JPEG may come smaller while its short side stays at least twice this: enough for the largest view
+LARGEST = 2048
 PORTION = 400  # files a message: more would hold the window up while they become rows
 HASTE = 0.15  # seconds after which a smaller portion goes on, too
 
@@ -28,10 +30,17 @@ Source = Path | bytes | QImage
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture for the networks and the same for the screen."""
+    """A picture for the networks, and the same for the screen: at most `LARGEST` pixels long, as the window's thread
+    scales it anew whenever its size changes. `small` is for the strip."""
 
     picture: Picture
     image: QImage
+    small: QImage
+
+    @property
+    def scale(self) -> float:
+        """Pixels on the screen's picture for one of the networks'."""
+        return self.image.width() / int(self.picture.pixels.shape[1])
 
 
 class Loader(QObject):
@@ -98,25 +107,29 @@ def decode(source: Source, name: str, at_least: int) -> Decoded:
         picture = _from_qimage(source, name)
     else:
         picture = pictures.decode(source, name=name, at_least=at_least)
-    return Decoded(picture, as_image(picture))
+    image = as_image(picture)
+    return Decoded(picture, image, small(image))
 
 
 def as_image(picture: Picture) -> QImage:
     height, width = picture.pixels.shape[:2]
     # A copy in the screen's own format: quick to draw, and its memory is its own.
     flat = QImage(picture.pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-    return flat.convertToFormat(QImage.Format.Format_RGB32)
+    image = flat.convertToFormat(QImage.Format.Format_RGB32)
+    if max(width, height) > LARGEST:
+        keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        image = image.scaled(LARGEST, LARGEST, keep, smooth)
+    return image
 
 
 def thumbnail(key: Hashable) -> QImage | None:
     """For `widgets.thumbnails`: the small picture of an Item."""
     from app.gui.widgets.thumbnails import SHARP as SIDE
-    from app.gui.widgets.thumbnails import small
     from app.media.pictures import PictureError
 
     assert isinstance(key, Item)
     try:
-        return small(decode(key.source, key.name, SIDE // 2).image)
+        return decode(key.source, key.name, SIDE // 2).small
     except PictureError:
         return None
     except Exception:

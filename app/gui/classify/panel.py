@@ -211,7 +211,7 @@ class ClassifyPanel(QWidget):
         assert decoded is not None
         assert self.session.current is not None
         self.left.show_picture(decoded)
-        self.thumbnails.put(self.session.current, decoded.image)
+        self.thumbnails.put(self.session.current, decoded.small)
         self.explainer.set_picture(decoded.picture)
         self.explanations.look_again()
         self._fill_inside()

@@ -64,9 +64,9 @@ class Thumbnails(QObject):
         return key in self._kept
 
     def put(self, key: Hashable, image: QImage) -> None:
-        """A small picture of one that has been decoded anyway."""
+        """The small picture of one that has been decoded anyway."""
         if key not in self._kept:
-            self._keep(key, small(image))
+            self._keep(key, image)
 
     def forget(self) -> None:
         with self._changed:

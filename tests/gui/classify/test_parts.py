@@ -144,3 +144,16 @@ def test_legend_says_what_the_colours_mean(qtbot: Any, theme: Any) -> None:
     qtbot.addWidget(legend)
     legend.show_scale(True, "dog", "cat")
     assert legend.accessibleName() == "Colours from dog to cat"
+
+
+def test_a_large_picture_is_scaled_for_the_screen_and_the_map_with_it(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from app.gui.classify.loader import LARGEST, decode
+
+    Image.new("RGB", (4096, 1024), (9, 8, 7)).save(tmp_path / "wide.png")
+    decoded = decode(tmp_path / "wide.png", "wide.png", 512)
+    assert decoded.picture.pixels.shape == (1024, 4096, 3)
+    assert decoded.image.width() == LARGEST
+    assert decoded.scale == 0.5
+    assert min(decoded.small.width(), decoded.small.height()) == 128
