@@ -29,7 +29,7 @@ from app.store.progress import Progress, Reporter
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Fetched", "Patience", "Progress", "fetch", "leftovers"]
+__all__ = ["DownloadCancelled", "DownloadError", "Fetched", "Patience", "Progress", "fetch", "leftovers"]
 
 POLL = 0.05  # seconds between two looks at `cancelled`
 SPARE = 64 << 20  # bytes of the disk that a download leaves free
