@@ -1,7 +1,8 @@
 """Top-1 and top-5 of a model from the command line: `python -m tests.benchmarks.accuracy --model efficientnet-lite0`.
 
 Unpacks the zip (`index.tsv` and pictures, see its README) into a temporary folder, runs `triptych classify FOLDER
---json` as a process and counts. `--expect 84.0,96.0` makes the exit code 1 where a figure is more than half a point off.
+--json` as a process and counts. `--expect 84.0,96.0` makes the exit code 1 where a figure is more than half a point
+off.
 """
 
 from __future__ import annotations
