@@ -136,7 +136,8 @@ def loss_of(decoder: CaptionDecoder, places: Places, ids: Tensor, smoothing: flo
     real = (ids[:, 1:] != PAD).unsqueeze(-1)
     total = (attention * real).sum(1)  # (batch, places)
     fair = real.sum(1) / attention.shape[-1]
-    return loss + 0.5 * ((total - fair) ** 2).mean()
+    unfair: Tensor = ((total - fair) ** 2).mean()
+    return loss + 0.5 * unfair
 
 
 @torch.no_grad()
