@@ -26,10 +26,12 @@ from app.gui.widgets.message_strip import Strips
 from app.gui.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
+    from app.gui.classify.labels_view import LabelsView
     from app.gui.classify.loader import Decoded
 
 NARROW = 900  # pixels: below, the leaves stand one above the other
-FIRST_SIZES = {"wide": [625, 375], "narrow": [540, 460], "inside": [700, 300]}
+FIRST_SIZES = {"wide": [625, 375], "narrow": [540, 460]}
+LEAST_LEAVES = 200  # pixels: where the inside leaves less than that to picture and answers, it takes all
 
 
 class ClassifyPanel(QWidget):
@@ -51,10 +53,12 @@ class ClassifyPanel(QWidget):
         self.right = AnswerSide(self.pictures, theme, self)
         self.inside = Inside(theme, self)
         self.inside.hide()
+        self.labels: LabelsView | None = None  # when it is first looked at
         self.saver = Saver(self)
         self.explainer = Explainer(context, self)
         self.explanations = Explanations(context, self.session, self.explainer, self.left, self.right.columns, self)
         self.models = Models(context, self.session, self.right, self)
+        self._add_views()
 
         self._leaves = QSplitter(Qt.Orientation.Horizontal, self)
         self._leaves.addWidget(self.left)
@@ -74,7 +78,24 @@ class ClassifyPanel(QWidget):
         self.models_changed()
         self._current_changed()
 
+    def _add_views(self) -> None:
+        """What lies inside, in the order of the tabs. Nothing of it is made or imported before it is looked at."""
+        theme = self._context.theme
+
+        def labels() -> QWidget:
+            from app.gui.classify.labels_view import LabelsView
+
+            self.labels = LabelsView(theme, self.inside)
+            self._fill_labels()
+            return self.labels
+
+        self.inside.add("labels", self.tr("&Labels"), labels)
+        self.inside.choose(self._context.settings.value("classify.inside", ""))
+
     def _connect(self) -> None:
+        self.inside.chosen.connect(self._inside_chosen)
+        self.inside.whole_wanted.connect(self._share_out)
+        self._floors.splitterMoved.connect(self._keep_height)
         self.drops.dropped.connect(self._take)
         session, left, right = self.session, self.left, self.right
         session.current_changed.connect(self._current_changed)
@@ -147,7 +168,7 @@ class ClassifyPanel(QWidget):
 
     def cancel(self) -> None:
         """What runs; then what is open."""
-        if self.session.cancel():
+        if self.session.cancel() or self.inside.cancel():
             return
         if self.explainer.against is not None:
             self.explainer.drop_against()
@@ -164,10 +185,32 @@ class ClassifyPanel(QWidget):
         """Nothing moves here that would have to rest."""
 
     def toggle_inside(self) -> None:
-        self.inside.setVisible(self.inside.isHidden())
         self._keep_sizes()
-        self._floors.setSizes(self._context.settings.value("classify.inside", FIRST_SIZES["inside"]))
-        self._fill_inside()
+        self.inside.setVisible(self.inside.isHidden())
+        self._share_floors()
+        self._fill_labels()
+
+    def _inside_chosen(self, name: str) -> None:
+        self._context.settings.set("classify.inside", name)
+        self._share_floors()
+        self._fill_labels()
+
+    def _share_floors(self) -> None:
+        """The inside has the height that its view needs, or that the person gave it; where hardly anything is left for
+        picture and answers, all of it."""
+        height = self._floors.height()
+        kept = self._context.settings.value(f"classify.inside.{self.inside.current}", 0)
+        wanted = kept or max(self.inside.least, round(height * 0.3))
+        self.inside.whole.setChecked(not self.inside.isHidden() and height - wanted < LEAST_LEAVES)
+        self._share_out()
+        self._floors.setSizes([height - wanted, wanted])
+
+    def _keep_height(self) -> None:
+        """The person has moved the handle."""
+        self._context.settings.set(f"classify.inside.{self.inside.current}", self.inside.height())
+
+    def _share_out(self) -> None:
+        self._leaves.setVisible(self.inside.isHidden() or not self.inside.whole.isChecked())
 
     def models_changed(self) -> None:
         self.models.refresh()
@@ -175,6 +218,7 @@ class ClassifyPanel(QWidget):
 
     def close_panel(self) -> None:
         self._keep_sizes()
+        self.inside.close_views()
         self.session.close()
         self.thumbnails.close()
         self.saver.close()
@@ -214,7 +258,7 @@ class ClassifyPanel(QWidget):
         self.thumbnails.put(self.session.current, decoded.small)
         self.explainer.set_picture(decoded.picture)
         self.explanations.look_again()
-        self._fill_inside()
+        self._fill_labels()
 
     def _answers_changed(self) -> None:
         item = self.session.current
@@ -224,7 +268,7 @@ class ClassifyPanel(QWidget):
             self.left.show_failure(item.error)
         self.right.offer(bool(self.pictures.items))
         self._tell_status()
-        self._fill_inside()
+        self._fill_labels()
 
     def _tell_status(self) -> None:
         item = self.session.current
@@ -234,9 +278,9 @@ class ClassifyPanel(QWidget):
                 parts.append(f"{answer.model} {milliseconds(answer.ms)}")
         self.status_changed.emit(" · ".join(parts))
 
-    def _fill_inside(self) -> None:
-        if not self.inside.isHidden():
-            self.inside.show_answers(self.session.current, self.models.names(), self.models.seen())
+    def _fill_labels(self) -> None:
+        if self.labels is not None and not self.inside.isHidden() and self.inside.current == "labels":
+            self.labels.show_answers(self.session.current, self.models.names(), self.models.seen())
 
     # Many pictures
 
@@ -357,10 +401,8 @@ class ClassifyPanel(QWidget):
         self._leaves.setSizes([size for size in sizes if isinstance(size, int)])
 
     def _keep_sizes(self) -> None:
-        if self._shape and self.isVisible():
+        if self._shape and self._leaves.isVisible():
             self._context.settings.set(f"classify.{self._shape}", self._leaves.sizes())
-            if not self.inside.isHidden() and self.inside.height() > 60:
-                self._context.settings.set("classify.inside", self._floors.sizes())
 
 
 def _offer(mime: QMimeData) -> Offer:

@@ -295,7 +295,7 @@ def test_the_map_lies_only_where_the_network_saw(cat: Any, qtbot: Any) -> None:
 
 def test_inside_shows_every_label_of_every_model(cat: Any) -> None:
     cat.toggle_inside()
-    table = cat.inside.table
+    table = cat.labels.table
     assert table.columnCount() == 3
     assert table.rowCount() == 9
     cat.toggle_inside()
