@@ -113,7 +113,7 @@ class FastResponse(nn.Module):
         band = ((k[:, None] - k).abs() <= 2).to(x.dtype)  # (c, c)
         places = x.permute(0, 2, 3, 1).reshape(-1, c)  # (n · h · w, c), a view where channels are last
         with torch.autocast(x.device.type, enabled=False):
-            y: Tensor = _Response.apply(places, band)
+            y: Tensor = _Response.apply(places, band)  # type: ignore[no-untyped-call]
         return y.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
