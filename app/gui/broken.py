@@ -76,3 +76,17 @@ def classify_engine(store: Store, device: str) -> Callable[[], Engine]:
             return NoEngine(error)
 
     return make
+
+
+def figure_engine(store: Store) -> Callable[[], Engine]:
+    """What makes the figure's engine, called on the engine thread when the figure is first looked at."""
+
+    def make() -> Engine:
+        try:
+            from app.engines.figure import FigureEngine
+
+            return FigureEngine(store)
+        except (ImportError, OSError) as error:
+            return NoEngine(error)
+
+    return make

@@ -1,0 +1,477 @@
+"""The figure of a network, alive: what is asked, what is answered, and the engine that records it.
+
+A `Figure` is a plain description, made to be drawn: nodes in columns and lanes, edges, cells that can fold. It knows
+nothing of classifiers; whoever can describe a network so (a captioner unrolled over its words, a translator's layers
+over its tokens) can show it. Here it is made from the modules of a network that takes a picture, by one pass through
+torch (app.engines.tracing): no shape is typed in, and no figure is a file.
+
+Times are torch's on the CPU. The answers beside the picture come from a faster runtime, which merges layers, so that
+the share of a single block can't be asked of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.engines.tracing import Block, Traced
+from app.media.pictures import Picture
+from app.media.preprocess import Preprocessing, apply
+from app.store.errors import StoreError
+from app.store.labels import labels
+
+if TYPE_CHECKING:
+    from app.store.cards import Card
+    from app.store.catalog import Store
+    from app.worker import Steps, Ticket
+
+STEP = 0.05  # seconds of computing between two looks at the mailboxes
+MEASURE = 0.8  # seconds of passes that are measured, about
+PASSES = (3, 9)  # at least, at most
+GLANCE = 64  # pixels of the small map on a node, at most
+SAID = 3  # labels at the figure's end
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One block of the diagram. `shape`, `parameters` and times are measured or counted, never typed in."""
+
+    id: str  # unique in its figure
+    title: str  # as the papers write it: "3 × 3 conv, 64, /2"
+    kind: str  # "input", "conv", "pool", "dense", "add", "other"
+    column: float  # place from left to right; halves lie between two columns
+    lane: int = 0  # 0 is the main line, -1 the bypass above it
+    towers: int = 1  # 2: drawn as two, one above the other; the first half of the channels is the upper one
+    small: bool = False  # drawn as a chip, without its map
+    shape: tuple[int, ...] = ()  # of the output, without the batch: (channels, height, width) or (units,)
+    parameters: int = 0
+    share: float | None = None  # of a pass's time, 0 to 1; None: not measured (yet)
+    also: tuple[str, ...] = ()  # what else happens in it: "batch norm", "ReLU"
+    path: str = ""  # the module in the code: "layer1.0.conv2"
+    cell: int | None = None  # index into the figure's cells
+    glance: tuple[np.ndarray, ...] = ()  # a tower: its strongest channel (h, w) uint8, or a picture (h, w, 3) uint8
+    said: tuple[tuple[str, float], ...] = ()  # what the network says at its end, with how sure it is (0 to 1)
+    has_maps: bool = True  # a click shows something
+    has_filters: bool = False  # its weights are small pictures in colour
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`kind`: "flow"; "cross" where each of two towers reads both; "bypass" past what others do in between;
+    "projection" where something small lies on the bypass."""
+
+    source: str
+    target: str
+    kind: str = "flow"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Neighbouring nodes that belong together: a residual block. `kind` is its class: "Bottleneck"."""
+
+    title: str
+    kind: str
+    stage: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Cells of one kind and one output shape in a row; all but the first and the last can fold."""
+
+    title: str
+    cells: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    model: str  # the card's id
+    title: str
+    nodes: tuple[Node, ...]  # in the order of the computation
+    edges: tuple[Edge, ...]
+    cells: tuple[Cell, ...]
+    stages: tuple[Stage, ...]
+    parameters: int
+    of_picture: bool  # False: recorded with an empty one, so there are no maps
+    pass_ms: float | None = None  # one forward pass; None: not measured yet
+    passes: int = 0  # that the times are medians of
+    threads: int = 0  # of the CPU that they were measured with
+
+    def node(self, node: str) -> Node:
+        return next(n for n in self.nodes if n.id == node)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordFigure:
+    """One network's figure, recorded on a picture (or, without one, on an empty one). Partial: the `Figure` without
+    times, as soon as there is one. Done: the `Figure` with them."""
+
+    model: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True, eq=False)
+class ShowMaps:
+    """What a node makes of a picture. Done: `Maps`. Without a picture there are the filters only."""
+
+    model: str
+    node: str
+    picture: Picture | None
+    most: int = 64  # channels
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """`values` (n, h, w) uint8: the strongest channels, strongest first, tower after tower; each is stretched from its
+    own `low` to its own `high`. Of a layer without places all units lie in one map, row by row (`units` says how many).
+    """
+
+    model: str
+    node: str
+    title: str
+    shape: tuple[int, ...]  # of the node's output
+    values: np.ndarray
+    channels: tuple[int, ...]  # which they are; () for units
+    low: np.ndarray  # (n,) float32
+    high: np.ndarray  # (n,) float32
+    towers: int = 1
+    units: int = 0  # 0: these are maps with places
+    filters: np.ndarray | None = None  # (n, k, k, 3) uint8, all of them, grey is zero
+
+
+@dataclass(frozen=True)
+class ReleaseFigure:
+    """The view is closed: forget the network. Done: None."""
+
+
+class FigureEngine:
+    """Holds one network at a time, and only while somebody looks at it. Called on the engine thread only
+    (app.worker.Engine)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: _Held | None = None
+
+    def handle(self, request: Any, ticket: Ticket) -> Steps:
+        match request:
+            case RecordFigure():
+                return (yield from self._record(request))
+            case ShowMaps():
+                return (yield from self._maps(request))
+            case ReleaseFigure():
+                self._held = None
+            case _:
+                raise TypeError(f"the figure has no answer to {type(request).__name__}")
+
+    def out_of_memory(self, error: BaseException) -> str | None:
+        return None  # all of it happens on the CPU
+
+    def explain(self, error: BaseException) -> str | None:
+        if isinstance(error, StoreError):
+            return str(error)
+        if isinstance(error, ImportError):
+            return (
+                f"The library {error.name or 'torch'} can't be loaded, so no figure can be recorded: {error}. "
+                "“triptych doctor” says more; installing Triptych again usually mends it."
+            )
+        if isinstance(error, MemoryError):
+            return "There is not enough memory for this network's figure. Release models (Models), or close programs."
+        return None
+
+    def close(self) -> None:
+        self._held = None
+
+    def _network(self, model: str) -> _Held:
+        """Raises StoreError, ImportError."""
+        card = self._store.card(model)
+        if self._held is None or self._held.card != card:
+            import torch
+
+            from app.runtimes.devices import threads
+            from app.runtimes.torch_runtime import build
+
+            self._held = None  # before the next one is built
+            torch.set_num_threads(threads())
+            self._held = _Held(card, Traced(build(card, self._store)))
+        return self._held
+
+    def _record(self, request: RecordFigure) -> Steps:
+        import torch
+
+        held = self._network(request.model)
+        card, traced = held.card, held.traced
+        yield None
+        x = _input(request.picture, card.preprocessing)  # (1, 3, crop, crop)
+        begin = time.perf_counter()
+        blocks = yield from _blocks(held, x)
+        warm = time.perf_counter() - begin
+        glances: dict[Block, tuple[np.ndarray, ...]] = {}
+        said: tuple[tuple[str, float], ...] = ()
+        if request.picture is not None:
+            glances, last = yield from _glances(traced, blocks, x)
+            glances[blocks[0]] = (_as_picture(x[0].numpy(), card.preprocessing),)
+            said = _said(last, labels(card.labels))
+        figure = describe(traced, blocks, glances, said, card.id, card.name)
+        yield figure
+        count = min(max(PASSES[0], int(MEASURE / max(warm, 1e-3))), PASSES[1])
+        seconds = []
+        for _ in range(count):
+            seconds.append((yield from _time(traced, blocks, x)))
+        medians = np.median(np.array(seconds), axis=0)  # (blocks,)
+        total = float(medians.sum())
+        nodes = tuple(replace(n, share=float(s) / total) for n, s in zip(figure.nodes, medians, strict=True))
+        threads = torch.get_num_threads()
+        return replace(figure, nodes=nodes, pass_ms=1000 * total, passes=count, threads=threads)
+
+    def _maps(self, request: ShowMaps) -> Steps:
+        held = self._network(request.model)
+        yield None
+        x = _input(request.picture, held.card.preprocessing)
+        if held.blocks is None:
+            yield from _blocks(held, x)
+        assert held.blocks is not None
+        block = next((b for b in held.blocks if b.main.name == request.node), None)
+        if block is None:
+            raise StoreError(f"{held.card.name} has no part “{request.node}”: record its figure again.")
+        filters = held.traced.filters(block)
+        shown = None if filters is None else filter_pictures(filters.numpy())
+        empty = np.zeros(0, np.float32)
+        maps = Maps(
+            request.model, request.node, block.title, block.shape, np.zeros((0, 1, 1), np.uint8), (), empty, empty,
+            block.towers, filters=shown,
+        )  # fmt: skip
+        if request.picture is None:
+            return maps
+        pace = _Pace()
+        for call, value, _ in held.traced.run(x):
+            if call is block.output:
+                return strongest(maps, value[0].numpy(), request.most)
+            if pace.due():
+                yield None
+        raise AssertionError("a block's output is one of the calls")
+
+
+@dataclass(eq=False)
+class _Held:
+    card: Card
+    traced: Traced
+    blocks: list[Block] | None = None
+
+
+class _Pace:
+    """Whether it is time to let others have their turn."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def due(self) -> bool:
+        now = time.perf_counter()
+        if now - self._last < STEP:
+            return False
+        self._last = now
+        return True
+
+
+def _input(picture: Picture | None, preprocessing: Preprocessing) -> Any:
+    """(1, 3, crop, crop), as the network takes it; zeros without a picture."""
+    import torch
+
+    side = preprocessing.crop
+    pixels = np.zeros((3, side, side), np.float32) if picture is None else apply(picture.pixels, preprocessing)
+    return torch.from_numpy(pixels)[None]
+
+
+def _blocks(held: _Held, x: Any) -> Generator[None, None, list[Block]]:
+    """The blocks, from the shapes of one pass."""
+    shapes = {}
+    pace = _Pace()
+    for call, value, _ in held.traced.run(x):
+        if hasattr(value, "shape"):
+            shapes[call] = tuple(value.shape)
+        if pace.due():
+            yield None
+    held.blocks = held.traced.blocks(shapes)
+    return held.blocks
+
+
+def _glances(
+    traced: Traced, blocks: list[Block], x: Any
+) -> Generator[None, None, tuple[dict[Block, tuple[np.ndarray, ...]], np.ndarray]]:
+    """A small map a tower for every block, and the last block's output (units,)."""
+    of = {block.output: block for block in blocks}
+    made: dict[Block, tuple[np.ndarray, ...]] = {}
+    last = np.zeros(0, np.float32)
+    pace = _Pace()
+    for call, value, _ in traced.run(x):
+        if call in of:
+            last = value[0].numpy()
+            made[of[call]] = tuple(glance(half) for half in np.split(last, of[call].towers))
+        if pace.due():
+            yield None
+    return made, last.copy()
+
+
+def _time(traced: Traced, blocks: list[Block], x: Any) -> Generator[None, None, list[float]]:
+    """Seconds of each block in one pass."""
+    of = {call: k for k, block in enumerate(blocks) for call in block.calls}
+    seconds = [0.0] * len(blocks)
+    pace = _Pace()
+    for call, _, took in traced.run(x):
+        if call in of:
+            seconds[of[call]] += took
+        if pace.due():
+            yield None
+    return seconds
+
+
+# From activations to what is shown
+
+
+def strength(values: np.ndarray) -> np.ndarray:
+    """(C, h, w) -> (C,): how far a channel stands out anywhere, by its largest size over the places."""
+    size: np.ndarray = np.abs(values).max(axis=(1, 2))
+    return size
+
+
+def stretched(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n, h, w) -> uint8 from each one's own lowest to its own highest, and these two (n,). Flat ones become zero."""
+    low = values.min(axis=(1, 2)).astype(np.float32)
+    high = values.max(axis=(1, 2)).astype(np.float32)
+    span = np.where(high > low, high - low, 1.0)[:, None, None]
+    return np.round(255 * (values - low[:, None, None]) / span).astype(np.uint8), low, high
+
+
+def glance(values: np.ndarray) -> np.ndarray:
+    """(C, h, w) or (n,) -> the strongest channel, small, uint8; of units their size from top to bottom, (64, 1)."""
+    from PIL import Image
+
+    if values.ndim == 1 or values.shape[1] * values.shape[2] == 1:
+        flat = values.reshape(-1)
+        bins = np.array([part.max() for part in np.array_split(flat, min(GLANCE, len(flat)))], np.float32)
+        column: np.ndarray = stretched(bins.reshape(1, -1, 1))[0][0]
+        return column
+    best = values[int(strength(values).argmax())]
+    if max(best.shape) > GLANCE:
+        best = np.asarray(Image.fromarray(best.astype(np.float32)).resize((GLANCE, GLANCE), Image.Resampling.BOX))
+    small: np.ndarray = stretched(best[None])[0][0]
+    return small
+
+
+def strongest(maps: Maps, values: np.ndarray, most: int) -> Maps:
+    """`maps` filled with a block's output (C, h, w) or (units,)."""
+    if values.ndim == 1 or values.shape[1] * values.shape[2] == 1:
+        units = values.size
+        wide = next(k for k in range(max(1, int(units**0.5)), 0, -1) if units % k == 0)  # rows; the nearest to a square
+        shown, low, high = stretched(values.reshape(1, wide, units // wide))
+        return replace(maps, values=shown, low=low, high=high, units=units, towers=1)
+    order: list[int] = []
+    each = values.shape[0] // maps.towers
+    for tower in range(maps.towers):
+        own = strength(values[tower * each : (tower + 1) * each])
+        order += [tower * each + int(k) for k in np.argsort(-own, kind="stable")[: most // maps.towers]]
+    shown, low, high = stretched(values[order])
+    return replace(maps, values=shown, low=low, high=high, channels=tuple(order))
+
+
+def filter_pictures(weight: np.ndarray) -> np.ndarray:
+    """Weights (n, 3, k, k) -> (n, k, k, 3) uint8; grey is zero, each stretched by its own largest weight."""
+    largest = np.abs(weight).max(axis=(1, 2, 3), keepdims=True)
+    scaled = weight / np.where(largest > 0, largest, 1.0)
+    shades: np.ndarray = np.round(127.5 + 127.5 * scaled).astype(np.uint8)
+    return shades.transpose(0, 2, 3, 1).copy()
+
+
+def _as_picture(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """What the network saw, (3, h, w) back to (h, w, 3) uint8."""
+    mean = np.array(preprocessing.mean).reshape(3, 1, 1)
+    deviation = np.array(preprocessing.deviation).reshape(3, 1, 1)
+    values: np.ndarray = np.round(255 * np.clip(x * deviation + mean, 0, 1)).astype(np.uint8)
+    return values.transpose(1, 2, 0).copy()
+
+
+def _said(logits: np.ndarray, names: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    if logits.shape != (len(names),):
+        return ()
+    e = np.exp(logits.astype(np.float64) - float(logits.max()))
+    p = e / e.sum()
+    return tuple((names[k], float(p[k])) for k in np.argsort(-p, kind="stable")[:SAID])
+
+
+# From blocks to the description
+
+
+def describe(
+    traced: Traced,
+    blocks: list[Block],
+    glances: Mapping[Block, tuple[np.ndarray, ...]],
+    said: tuple[tuple[str, float], ...],
+    model: str,
+    title: str,
+) -> Figure:
+    """The blocks of a traced network as a figure, without times."""
+    cells, stages, cell_of = _cells(traced, blocks)
+    columns: dict[Block, float] = {}
+    for block in blocks:
+        if not block.bypass:
+            columns[block] = float(len(columns))
+    for block in blocks:
+        if block.bypass:  # above the middle of what it passes by
+            passed = [columns[b] for b in columns if b.cell == block.cell and b.kind != "add"]
+            columns[block] = sum(passed) / max(len(passed), 1)
+    nodes = tuple(
+        Node(
+            id=block.main.name,
+            title=block.title,
+            kind=block.kind,
+            column=columns[block],
+            lane=-1 if block.bypass else 0,
+            towers=block.towers,
+            small=block.bypass,
+            shape=block.shape,
+            parameters=traced.parameters(block),
+            also=tuple(block.also),
+            path=block.path,
+            cell=cell_of.get(block),
+            glance=glances.get(block, ()),
+            said=said if block is blocks[-1] else (),
+            has_filters=traced.filters(block) is not None,
+        )
+        for block in blocks
+    )
+    total = sum(node.parameters for node in nodes)
+    return Figure(model, title, nodes, _edges(blocks), cells, stages, total, of_picture=bool(glances))
+
+
+def _cells(traced: Traced, blocks: list[Block]) -> tuple[tuple[Cell, ...], tuple[Stage, ...], dict[Block, int]]:
+    paths = list(dict.fromkeys(block.cell for block in blocks if block.cell))
+    shape = {path: [b.shape for b in blocks if b.cell == path][-1] for path in paths}
+    cells: list[Cell] = []
+    stages: list[Stage] = []
+    key = None
+    for path in paths:
+        if (path.rpartition(".")[0], shape[path]) != key:
+            key = (path.rpartition(".")[0], shape[path])
+            stages.append(Stage(f"stage {len(stages) + 1}", 0, shape[path]))
+        stages[-1] = replace(stages[-1], cells=stages[-1].cells + 1)
+        cells.append(Cell(path, traced.cell_kind(path), len(stages) - 1))
+    return tuple(cells), tuple(stages), {b: paths.index(b.cell) for b in blocks if b.cell}
+
+
+def _edges(blocks: list[Block]) -> tuple[Edge, ...]:
+    order = {block: k for k, block in enumerate(block for block in blocks if not block.bypass)}
+    made = []
+    for block in blocks:
+        for source in block.sources:
+            kind = "flow"
+            if block.bypass or source.bypass:
+                kind = "projection"
+            elif block.kind == "add" and order[block] - order[source] > 1:
+                kind = "bypass"
+            elif source.towers == 2 and block.towers == 2 and block.kind == "conv" and block.groups == 1:
+                kind = "cross"
+            made.append(Edge(source.main.name, block.main.name, kind))
+    return tuple(made)
