@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Colours:
-    """Hex colours by role. `marks` are for charts, one a model: Okabe-Ito's blue, vermilion-orange and green, darkened
-    or lightened until they stand out from the surface (3 : 1)."""
+    """Hex colours by role. `marks` are for charts, one a model or a curve: Okabe-Ito's blue, vermilion-orange, green,
+    purple and yellow, darkened or lightened until they stand out from the surface (3 : 1)."""
 
     surface: str  # the window
     raised: str  # fields, lists, buttons
@@ -23,7 +23,7 @@ class Colours:
     warning: str
     error: str
     good: str
-    marks: tuple[str, str, str]
+    marks: tuple[str, ...]
 
     def of(self, role: str) -> str:
         colour: str = getattr(self, role)
@@ -44,7 +44,7 @@ LIGHT = Colours(
     warning="#8a5300",
     error="#b3261e",
     good="#1a7343",
-    marks=("#0072b2", "#b85c00", "#007f5f"),
+    marks=("#0072b2", "#b85c00", "#007f5f", "#a34579", "#7d6c00"),
 )
 DARK = Colours(
     surface="#1b1d1f",
@@ -60,7 +60,7 @@ DARK = Colours(
     warning="#f0b45a",
     error="#ff8a80",
     good="#6fd19c",
-    marks=("#56b4e9", "#e69f00", "#2fbf96"),
+    marks=("#56b4e9", "#e69f00", "#2fbf96", "#d58fb5", "#f0e442"),
 )
 
 ROLES = tuple(field.name for field in fields(Colours) if field.name != "marks")
