@@ -99,7 +99,8 @@ class Engine(Protocol):
 
     def out_of_memory(self, error: BaseException) -> str | None:
         """Where `error` says that the GPU's memory is full: free it, move to the CPU and return the sentence that
-        says so; the worker then runs the request again, once. None: an ordinary error."""
+        says so; the worker then asks `handle` again, once, with the same ticket: what has been answered is not to be
+        answered twice. None: an ordinary error."""
 
     def explain(self, error: BaseException) -> str | None:
         """The sentence for a person where `error` was to be expected (a damaged file, a missing library); None: a fault
@@ -187,7 +188,9 @@ class Worker:
             for job in (*self._control, *self._mailboxes.values(), *self._queue):
                 job.ticket.cancel()
             self._changed.notify()
-        if self._thread.ident is not None:
+        if self._thread.ident is None:  # never started: nobody else answers what waits
+            self._end()
+        else:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -210,15 +213,18 @@ class Worker:
         _lower_priority()
         while (job := self._next()) is not None:
             self._step(job)
+        self._end()
+
+    def _end(self) -> None:
+        """Answer what is left, and close the engines."""
         with self._changed:
             left = [*self._replaced, *self._control, *self._mailboxes.values(), *self._queue]
-            self._replaced.clear()
         for job in left:
             self._finish(job, Cancelled(job.ticket))
         for panel, engine in self._engines.items():
             try:
                 engine.close()
-            except Exception:
+            except BaseException:
                 _log.exception("closing the engine of %s", panel)
 
     def _next(self) -> _Job | None:
@@ -232,18 +238,18 @@ class Worker:
 
     def _pick(self) -> _Job | None:
         if self._replaced:
-            return self._replaced.pop()
+            return self._replaced[0]
         if self._control:
             return self._control[0]
-        for waiting in self._queue:  # a cancelled job is answered at once, not when its turn would come
-            if waiting.ticket.cancelled:
+        for waiting in (*self._mailboxes.values(), *self._queue):
+            if waiting.ticket.cancelled:  # answered at once, not when its turn would come
                 return waiting
         box = next((job for (panel, _), job in self._mailboxes.items() if panel == self._visible), None)
         box = box or next(iter(self._mailboxes.values()), None)
         if self._queue and (box is None or self._steps_since_queue >= 2):
             self._steps_since_queue = 0
             return self._queue[0]
-        self._steps_since_queue += 1
+        self._steps_since_queue = self._steps_since_queue + 1 if self._queue else 0
         return box
 
     def _step(self, job: _Job) -> None:
@@ -259,7 +265,7 @@ class Worker:
             value = next(job.steps)
         except StopIteration as stop:
             return self._finish(job, Cancelled(ticket) if ticket.cancelled else Done(ticket, stop.value))
-        except Exception as error:
+        except BaseException as error:  # a library's SystemExit or a panic of Rust's must not end the thread either
             return self._went_wrong(job, error)
         if ticket.cancelled:  # by now; mypy takes the property for a constant
             return self._finish(job, Cancelled(ticket))  # type: ignore[unreachable]
@@ -267,22 +273,29 @@ class Worker:
             self._answer(Partial(ticket, value))
         return None
 
-    def _went_wrong(self, job: _Job, error: Exception) -> None:
-        engine = self._engines.get(job.ticket.panel)
-        if engine is not None and not job.retried and (notice := engine.out_of_memory(error)) is not None:
+    def _went_wrong(self, job: _Job, error: BaseException) -> None:
+        ticket, engine = job.ticket, self._engines.get(job.ticket.panel)
+        detail = "".join(traceback.format_exception(error))
+        notice = sentence = None
+        if engine is not None:
+            try:
+                notice = engine.out_of_memory(error) if not job.retried else None
+                sentence = engine.explain(error) if notice is None else None
+            except BaseException:
+                _log.exception("the engine of %s can't say what went wrong", ticket.panel)
+        if notice is not None:
             job.retried, job.steps = True, None
             return self._answer(Notice(notice))
-        sentence = engine.explain(error) if engine is not None else None
-        detail = "".join(traceback.format_exception(error))
         if sentence is None:
-            _log.error("a request of %s failed\n%s", job.ticket.panel, detail)
-        return self._finish(job, Failed(job.ticket, sentence or FAULT, detail))
+            _log.error("a request of %s failed\n%s", ticket.panel, detail)
+        # Who has cancelled wants to hear of no error.
+        return self._finish(job, Cancelled(ticket) if ticket.cancelled else Failed(ticket, sentence or FAULT, detail))
 
     def _finish(self, job: _Job, answer: Done | Failed | Cancelled) -> None:
         if job.steps is not None:
             try:
                 job.steps.close()
-            except Exception:
+            except BaseException:
                 _log.exception("cancelling a request of %s", job.ticket.panel)
         with self._changed:
             for line in (self._control, self._queue):
@@ -303,7 +316,7 @@ class Worker:
     def _answer(self, answer: Answer) -> None:
         try:
             self._deliver(answer)
-        except Exception:
+        except BaseException:
             _log.exception("delivering %s", type(answer).__name__)
 
 

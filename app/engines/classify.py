@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -59,7 +61,7 @@ class ModelFailed:
 @dataclass(frozen=True, eq=False)
 class Classify:
     """One picture through some models. Partials: a `Classification` or a `ModelFailed` a model, in order.
-    Done: None. `picture` may be a path (decoded on the engine's decoding thread) or a decoded picture."""
+    Done: None. `picture` may be a path (decoded in a step of its own) or a decoded picture."""
 
     picture: Picture | Path
     models: tuple[str, ...]
@@ -154,15 +156,17 @@ class ClassifyEngine:
         self._store = store
         self._preference = device
         self._device: Device | None = None  # chosen at the first request: it can need torch
-        self._loaded: OrderedDict[str, Network] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[Network, Card]] = OrderedDict()  # least recently used first
         self._modules: dict[str, Any] = {}  # torch modules for gradients, by model
+        # Models or files of a request that are answered: asked again (`out_of_memory`), it goes on behind them.
+        self._answered: WeakKeyDictionary[Ticket, int] = WeakKeyDictionary()
 
     # What the worker asks
 
     def handle(self, request: Any, ticket: Ticket) -> Steps:
         match request:
             case Classify():
-                yield from self._classify(request)
+                yield from self._classify(request, ticket)
             case ClassifyFiles():
                 return (yield from self._classify_files(request, ticket))
             case Explain():
@@ -177,15 +181,18 @@ class ClassifyEngine:
                 raise TypeError(f"the Classify engine has no answer to {type(request).__name__}")
 
     def out_of_memory(self, error: BaseException) -> str | None:
-        if type(error).__name__ != "OutOfMemoryError" or self._device is None or self._device.kind == "cpu":
+        if self._device is None or self._device.kind == "cpu" or not _memory_is_full(error):
             return None
         name = self._device.name
         self._forget_all()
         self._device = devices.cpu()
+        traceback.clear_frames(error.__traceback__)  # they hold the tensors that filled the memory
         import torch
 
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
         return f"The memory of {name} is full, so Triptych goes on on the CPU. Choose the device again to go back."
 
     def explain(self, error: BaseException) -> str | None:
@@ -205,23 +212,27 @@ class ClassifyEngine:
 
     # One picture
 
-    def _classify(self, request: Classify) -> Steps:
+    def _classify(self, request: Classify, ticket: Ticket) -> Steps:
         """A model a step."""
         picture = request.picture
         if isinstance(picture, Path):
             picture = pictures.decode(picture, at_least=self._short_side(request.models))
             yield None
         inputs: dict[Preprocessing, np.ndarray] = {}
-        for model in request.models:
+        answered = self._answered.get(ticket, 0)
+        for k, model in enumerate(request.models[answered:], answered):
+            answer: Classification | ModelFailed
             try:
                 network, card = self._network(model)
                 x = _prepared(picture, card.preprocessing, inputs)
                 begin = time.perf_counter()
                 output = network.run(x[None])
                 ms = 1000 * (time.perf_counter() - begin)
-                yield _answer(card, network, output, 0, request.top, ms)
+                answer = _answer(card, network, output, 0, request.top, ms)
             except (StoreError, ImportError) as error:
-                yield ModelFailed(model, self.explain(error) or str(error))
+                answer = ModelFailed(model, self.explain(error) or str(error))
+            self._answered[ticket] = k + 1
+            yield answer
 
     def _explain(self, request: Explain) -> HeatMap:
         network, card = self._network(request.model)
@@ -242,22 +253,21 @@ class ClassifyEngine:
     # Many files
 
     def _classify_files(self, request: ClassifyFiles, ticket: Ticket) -> Steps:
-        networks: dict[str, tuple[Network, Card]] = {}
         failed: dict[str, ModelFailed] = {}
-        for model in request.models:
-            try:
-                networks[model] = self._network(model)
-            except (StoreError, ImportError) as error:
-                failed[model] = ModelFailed(model, self.explain(error) or str(error))
+        for model in request.models:  # a step each: loading takes long
+            self._networks((model,), failed)
             yield None
-        wanted = {card.preprocessing for _, card in networks.values()}
+        wanted = {card.preprocessing for _, card in self._networks(request.models, failed).values()}
         smallest = self._short_side(request.models)
-        size = min((network.best_batch for network, _ in networks.values()), default=8)
+        answered = self._answered.get(ticket, 0)
+        paths = iter(request.paths[answered:])
         with ThreadPoolExecutor(DECODERS, thread_name_prefix="triptych-decode") as pool:
             waiting: deque[tuple[Path, Future[_Prepared]]] = deque()
-            paths = iter(request.paths)
             try:
                 while True:
+                    # Asked for again each time: meanwhile the device may have changed.
+                    networks = self._networks(request.models, failed)
+                    size = min((network.best_batch for network, _ in networks.values()), default=8)
                     for path in _some(paths, AHEAD * size - len(waiting)):
                         waiting.append((path, pool.submit(_prepare, path, wanted, smallest)))
                     if not waiting:
@@ -266,21 +276,33 @@ class ClassifyEngine:
                     done = yield from _wait([future for _, future in batch], ticket)
                     if not done:
                         return 0
-                    yield self._batch(request, batch, networks, failed)
+                    results = self._batch(request, batch, failed)
+                    answered += len(results)
+                    self._answered[ticket] = answered
+                    yield results
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
         return len(request.paths)
 
+    def _networks(self, models: tuple[str, ...], failed: dict[str, ModelFailed]) -> dict[str, tuple[Network, Card]]:
+        """Those of `models` that can answer; the others are put into `failed`, and not tried again."""
+        found: dict[str, tuple[Network, Card]] = {}
+        for model in models:
+            if model in failed:
+                continue
+            try:
+                found[model] = self._network(model)
+            except (StoreError, ImportError) as error:
+                failed[model] = ModelFailed(model, self.explain(error) or str(error))
+        return found
+
     def _batch(
-        self,
-        request: ClassifyFiles,
-        batch: list[tuple[Path, Future[_Prepared]]],
-        networks: dict[str, tuple[Network, Card]],
-        failed: dict[str, ModelFailed],
+        self, request: ClassifyFiles, batch: list[tuple[Path, Future[_Prepared]]], failed: dict[str, ModelFailed]
     ) -> tuple[FileResult, ...]:
         prepared = [future.result() for _, future in batch]
         good = [k for k, item in enumerate(prepared) if item.error is None]
         answers: dict[int, list[Classification | ModelFailed]] = {k: [] for k in good}
+        networks = self._networks(request.models, failed)
         for model in request.models if good else ():
             if model in failed:
                 for k in good:
@@ -306,8 +328,7 @@ class ClassifyEngine:
         return ModelStatus(request.model, True, network.device.name, network.runtime, ms)
 
     def _release(self, request: ReleaseModel) -> ModelStatus:
-        self._loaded.pop(request.model, None)
-        self._modules.pop(request.model, None)
+        self._forget(request.model)
         return ModelStatus(request.model, False)
 
     def _use_device(self, request: UseDevice) -> str:
@@ -320,16 +341,21 @@ class ClassifyEngine:
         """The loaded model; loads it where need be. Raises StoreError, DeviceError, ImportError."""
         from app import runtimes
 
-        card = self._store.card(model)
+        try:
+            card = self._store.card(model)
+        except StoreError:
+            self._forget(model)
+            raise
+        if model in self._loaded and self._loaded[model][1] != card:  # removed, and another imported under its name
+            self._forget(model)
         if model not in self._loaded:
             if self._device is None:
                 self._device = devices.choose(self._preference)
-            self._loaded[model] = runtimes.load(card, self._store, self._device)
+            self._loaded[model] = runtimes.load(card, self._store, self._device), card
             while len(self._loaded) > MOST_LOADED:
-                forgotten, _ = self._loaded.popitem(last=False)
-                self._modules.pop(forgotten, None)
+                self._forget(next(iter(self._loaded)))
         self._loaded.move_to_end(model)
-        return self._loaded[model], card
+        return self._loaded[model]
 
     def _module(self, card: Card) -> Any:
         from app.runtimes.torch_runtime import build
@@ -347,6 +373,10 @@ class ClassifyEngine:
                 continue
             sides.append(max(preprocessing.resize, preprocessing.crop))
         return max(sides, default=256)
+
+    def _forget(self, model: str) -> None:
+        self._loaded.pop(model, None)
+        self._modules.pop(model, None)
 
     def _forget_all(self) -> None:
         self._loaded.clear()
@@ -373,6 +403,12 @@ def _prepared(picture: Picture, preprocessing: Preprocessing, inputs: dict[Prepr
     if preprocessing not in inputs:
         inputs[preprocessing] = apply(picture.pixels, preprocessing)
     return inputs[preprocessing]
+
+
+def _memory_is_full(error: BaseException) -> bool:
+    """As CUDA, its libraries and MPS say it: torch.OutOfMemoryError is a RuntimeError, too."""
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in said or "alloc_failed" in said)
 
 
 def _some(paths: Iterator[Path], count: int) -> Iterator[Path]:

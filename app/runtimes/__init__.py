@@ -58,8 +58,8 @@ def load(card: Card, store: Store, device: Device) -> Network:
 
     try:
         return OpenVinoNetwork(card, store, device)
-    except StoreError:
+    except (StoreError, MemoryError):
         raise
-    except (ImportError, RuntimeError, OSError) as error:
+    except Exception as error:  # its own errors share no base but this
         _log.warning("OpenVINO can't run %s (%s: %s); torch does", card.id, type(error).__name__, str(error)[:200])
         return TorchNetwork(card, store, device)

@@ -6,7 +6,9 @@ with numpy and openvino alone: importing torch, seconds when cold, does not stan
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -14,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
 
 LARGEST_CACHE = 1_000_000_000  # bytes
+SUMS = "sums.json"  # CRC-32 of the other files, by name: wrong bytes in a weight would be wrong answers, not an error
 RECIPE = 1  # to be raised when the conversion changes: what older versions kept is then converted anew
 
 _log = logging.getLogger(__name__)
@@ -64,15 +68,18 @@ class OpenVinoNetwork:
 
     def _read(self, folder: Path) -> tuple[Any, Head | None] | None:
         """What an earlier start has kept; None where there is nothing, or nothing that can be read."""
-        if not (folder / "model.xml").exists():
+        if not folder.exists():
             return None
         try:
+            if json.loads((folder / SUMS).read_text("utf-8")) != _sums(folder):
+                raise ValueError("other bytes than were written")
             model = self._openvino.Core().read_model(folder / "model.xml")
             head = None
             if (folder / "head.npz").exists():
                 with np.load(folder / "head.npz", allow_pickle=False) as kept:
                     head = Head(kept["weight"], kept["bias"])
-            os.utime(folder)  # least recently used goes first when the cache is full
+            with contextlib.suppress(OSError):  # a cache that may only be read
+                os.utime(folder)  # least recently used goes first when the cache is full
         except Exception as error:  # a damaged cache costs a conversion, never an answer
             _log.warning("a converted network can't be read (%s); it is converted anew", type(error).__name__)
             shutil.rmtree(folder, ignore_errors=True)
@@ -143,12 +150,27 @@ def _keep(openvino: ModuleType, model: Any, head: Head | None, folder: Path) -> 
         openvino.save_model(model, part / "model.xml", compress_to_fp16=False)
         if head is not None:
             np.savez(part / "head.npz", weight=head.weight, bias=head.bias)
+        (part / SUMS).write_text(json.dumps(_sums(part)), "utf-8")
         part.replace(folder)
     except OSError:
         shutil.rmtree(part, ignore_errors=True)
         if not folder.exists():  # another process may have been faster
             raise
     _make_room(folder.parent, keep=folder)
+
+
+def _sums(folder: Path) -> dict[str, int]:
+    """CRC-32 of a converted network's files, by name."""
+    sums = {}
+    for file in sorted(folder.iterdir()):
+        if file.name == SUMS:
+            continue
+        value = 0
+        with file.open("rb") as opened:
+            while piece := opened.read(1 << 20):
+                value = zlib.crc32(piece, value)
+        sums[file.name] = value
+    return sums
 
 
 def _make_room(cache: Path, keep: Path) -> None:
