@@ -91,7 +91,9 @@ def decode(source: Path | bytes, *, name: str | None = None, at_least: int | Non
 
 def shown(name: str) -> str:
     """`name` fit for a sentence on any screen: undecodable bytes, line ends and other control characters replaced."""
-    return "".join(c if c.isprintable() else "�" for c in name) or "The picture"
+    if not name.isprintable():
+        name = "".join(c if c.isprintable() else "�" for c in name)
+    return name or "The picture"
 
 
 def find(paths: Iterable[Path]) -> Iterator[Path]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHARP = 512  # a JPEG may come smaller while its short side stays at least twice this: enough for the largest view
 LARGEST = 2048
-PORTION = 400  # files a message: more would hold the window up while they become rows
+PORTION = 100  # files a message: more would hold the window up while they become rows
 HASTE = 0.15  # seconds after which a smaller portion goes on, too
 
 _log = logging.getLogger(__name__)
@@ -156,7 +156,8 @@ def _from_qimage(image: QImage, name: str) -> Picture:
 
 
 class Finder(QObject):
-    """Walks folders; one search at a time."""
+    """Walks folders; one search at a time. The next portion waits until the window has taken the one before: many that
+    came at once would be worked through without a look at the mouse."""
 
     found = Signal(object)  # list[Path]
     finished = Signal(int)  # how many in all
@@ -166,6 +167,7 @@ class Finder(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._stop = threading.Event()
+        self._taken = threading.Semaphore()
         self._threads: list[threading.Thread] = []
         self.running = False
         self._found.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
@@ -173,10 +175,10 @@ class Finder(QObject):
 
     def find(self, paths: list[Path]) -> None:
         self.cancel()
-        self._stop = threading.Event()
+        self._stop, self._taken = threading.Event(), threading.Semaphore()
         self.running = True
         thread = threading.Thread(
-            target=self._run, args=(paths, self._stop), name="triptych-find-pictures", daemon=True
+            target=self._run, args=(paths, self._stop, self._taken), name="triptych-find-pictures", daemon=True
         )
         self._threads = [*(old for old in self._threads if old.is_alive()), thread]
         thread.start()
@@ -191,8 +193,14 @@ class Finder(QObject):
         for thread in self._threads:
             thread.join(1.0)
 
-    def _run(self, paths: list[Path], stop: threading.Event) -> None:
+    def _run(self, paths: list[Path], stop: threading.Event, taken: threading.Semaphore) -> None:
         from app.media import pictures
+
+        def hand_over(portion: list[Path]) -> None:
+            while not stop.is_set():
+                if taken.acquire(timeout=0.05):
+                    self._found.emit(portion, stop)
+                    return
 
         portion: list[Path] = []
         count, begin = 0, time.monotonic()
@@ -203,10 +211,10 @@ class Finder(QObject):
                 portion.append(path)
                 count += 1
                 if len(portion) >= PORTION or time.monotonic() - begin > HASTE:
-                    self._found.emit(portion, stop)
+                    hand_over(portion)
                     portion, begin = [], time.monotonic()
             if portion:
-                self._found.emit(portion, stop)
+                hand_over(portion)
             self._ended.emit(count, stop)
         except RuntimeError:  # the window has gone meanwhile
             return
@@ -215,6 +223,7 @@ class Finder(QObject):
     def _pass_on(self, paths: list[Path], stop: threading.Event) -> None:
         if not stop.is_set():
             self.found.emit(paths)
+            self._taken.release()
 
     @Slot(int, object)
     def _end(self, count: int, stop: threading.Event) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.worker import Cancelled, Done, Failed, Partial, Ticket
 
 PANEL = "classify"
+ASKED = 400  # files a request while a folder is still being walked: at each end the engine's decoders run dry
 
 
 class Session(QObject):
@@ -43,6 +44,7 @@ class Session(QObject):
         self._loader = Loader(self)
         self._finder = Finder(self)
         self._to_find: list[list[Path]] = []
+        self._to_ask: list[Item] = []
         self._known: dict[Path, Item] = {}
         self._ticket: Ticket | None = None
         self._asked: Item | None = None
@@ -113,13 +115,21 @@ class Session(QObject):
         if new:
             self._found_new = True
             self.pictures.add(new)
-            self.run.ask(new, self.models)
+            self._to_ask += new
+            if len(self._to_ask) >= ASKED or not self.run.running:
+                self._ask_all()
         if first is not None:
             self.pictures.flush()
             self.select(first)
 
+    def _ask_all(self) -> None:
+        """About all files that have been found and not asked about yet."""
+        waiting, self._to_ask = self._to_ask, []
+        self.run.ask(waiting, self.models)
+
     @Slot(int)
     def _found_all(self, count: int) -> None:
+        self._ask_all()
         asked = self._to_find.pop(0)
         names = ", ".join(f"“{path.name or path}”" for path in asked[:3])
         if not count:
@@ -248,6 +258,7 @@ class Session(QObject):
         ran = self.run.running or self._finder.running or self._ticket is not None
         self._finder.cancel()
         self._to_find.clear()
+        self._to_ask.clear()
         self.run.cancel()
         if self._ticket is not None:
             self._ticket.cancel()
