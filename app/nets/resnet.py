@@ -109,6 +109,12 @@ class ResNet(nn.Module):
         first = block(inputs, width, stride, downsample)
         return nn.Sequential(first, *(block(outputs, width, 1, None) for _ in range(count - 1)))
 
+    def parts(self) -> list[tuple[str, nn.Module]]:
+        """The network as a row of modules, each with its name: one after the other they give the logits."""
+        stem = nn.Sequential(self.conv1, self.bn1, self.relu, self.maxpool)
+        blocks = [(name, module) for name, module in self.named_modules() if isinstance(module, Block)]
+        return [("stem", stem), *blocks, ("head", nn.Sequential(self.avgpool, nn.Flatten(1), self.fc))]
+
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Grids after each of the four layers: strides 4, 8, 16 and 32."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))  # (n, 64, h / 4, w / 4)
