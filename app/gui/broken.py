@@ -90,3 +90,17 @@ def figure_engine(store: Store) -> Callable[[], Engine]:
             return NoEngine(error)
 
     return make
+
+
+def lab_engine(store: Store, device: str) -> Callable[[], Engine]:
+    """What makes the laboratory's engine, called on the engine thread when the laboratory is first asked."""
+
+    def make() -> Engine:
+        try:
+            from app.engines.lab import LabEngine
+
+            return LabEngine(store, device=device)
+        except (ImportError, OSError) as error:
+            return NoEngine(error)
+
+    return make

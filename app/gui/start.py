@@ -120,7 +120,7 @@ def prepare(application: QApplication) -> None:
 def make_window(settings_file: Path) -> MainWindow:
     """The window with all it needs, nothing started yet."""
     from app.gui.bridge import Bridge
-    from app.gui.broken import classify_engine, figure_engine
+    from app.gui.broken import classify_engine, figure_engine, lab_engine
     from app.gui.context import Context
     from app.gui.downloads import Downloads
     from app.gui.settings import Settings
@@ -133,7 +133,12 @@ def make_window(settings_file: Path) -> MainWindow:
     theme = Theme(settings.value("theme", "system"))
     store = Store()
     bridge = Bridge()
-    engines = {"classify": classify_engine(store, settings.value("device", "auto")), "figure": figure_engine(store)}
+    device = settings.value("device", "auto")
+    engines = {
+        "classify": classify_engine(store, device),
+        "figure": figure_engine(store),
+        "lab": lab_engine(store, device),
+    }
     worker = Worker(engines, bridge.deliver)
     downloads = Downloads(store, settings)
     window = MainWindow(Context(worker, bridge, store, settings, theme, downloads))
