@@ -6,8 +6,19 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPen, QPixmap, QWheelEvent
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QPen, QPixmap, QRegion, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -115,16 +126,17 @@ def small(image: QImage) -> QImage:
 
 
 class Strip(QListView):
-    """A row of small pictures. Its model gives the key of each in `key_role`; it works with ten thousand, as only what
-    is in sight is ever painted."""
+    """A row of small pictures. Its model gives the key of each in `key_role`.
+
+    Where a cell lies follows from its number: all that asks for geometry is answered here. QListView would ask the
+    model for every row whenever some are added, and with ten thousand hold the window up each time."""
+
+    CELL = SIDE + STEP  # pixels, the width of one
 
     def __init__(
         self, thumbnails: Thumbnails, theme: Theme, key_role: int, failed_role: int, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setFlow(QListView.Flow.LeftToRight)
-        self.setWrapping(False)
-        self.setUniformItemSizes(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -138,6 +150,101 @@ class Strip(QListView):
         self.setMouseTracking(True)
         thumbnails.ready.connect(self.viewport().update)
         theme.changed.connect(self.viewport().update)
+
+    # Geometry
+
+    def _rect(self, first: int, last: int) -> QRect:
+        """Of the cells `first` to `last` in the viewport."""
+        height = SIDE + 2 * QUARTER
+        return QRect(first * self.CELL - self.horizontalOffset(), 0, (last - first + 1) * self.CELL, height)
+
+    def _row(self, x: int) -> int:
+        """The number of the cell at `x` in the viewport, which may be beyond the last one."""
+        return (x + self.horizontalOffset()) // self.CELL
+
+    def _count(self) -> int:
+        model = self.model()
+        return model.rowCount() if model is not None else 0
+
+    def doItemsLayout(self) -> None:
+        QAbstractItemView.doItemsLayout(self)
+
+    def updateGeometries(self) -> None:
+        bar, width = self.horizontalScrollBar(), self.viewport().width()
+        bar.setRange(0, max(0, self._count() * self.CELL - width))
+        bar.setPageStep(width)
+        bar.setSingleStep(self.CELL)
+
+    def horizontalOffset(self) -> int:
+        return self.horizontalScrollBar().value()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self.viewport().scroll(dx, 0)
+
+    def visualRect(self, index: QModelIndex | QPersistentModelIndex) -> QRect:
+        return self._rect(index.row(), index.row()) if index.isValid() else QRect()
+
+    def indexAt(self, point: QPoint) -> QModelIndex:
+        row = self._row(point.x())
+        inside = 0 <= row < self._count() and 0 <= point.y() < SIDE + 2 * QUARTER
+        return self.model().index(row, 0) if inside else QModelIndex()
+
+    def scrollTo(
+        self,
+        index: QModelIndex | QPersistentModelIndex,
+        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
+    ) -> None:
+        """As little as brings all of the cell into sight, whatever the hint."""
+        if not index.isValid():
+            return
+        self.updateGeometries()  # rows may be new
+        bar, left = self.horizontalScrollBar(), index.row() * self.CELL
+        bar.setValue(max(min(bar.value(), left), left + self.CELL - self.viewport().width()))
+
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        count, here, actions = self._count(), self.currentIndex().row(), QAbstractItemView.CursorAction
+        if not count:
+            return QModelIndex()
+        page = max(1, self.viewport().width() // self.CELL)
+        if action == actions.MoveHome:
+            row = 0
+        elif action == actions.MoveEnd:
+            row = count - 1
+        elif action in (actions.MovePageUp, actions.MovePageDown):
+            row = here + (page if action == actions.MovePageDown else -page)
+        else:
+            forward = action in (actions.MoveRight, actions.MoveNext, actions.MoveDown)
+            row = here + (1 if forward else -1)
+        return self.model().index(min(max(row, 0), count - 1), 0)
+
+    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
+        """Whole rows, as in the table that shares the selection."""
+        model, last = self.model(), self._count() - 1
+        first, final = max(0, self._row(rect.left())), min(last, self._row(rect.right()))
+        chosen = QItemSelection(model.index(first, 0), model.index(final, 0)) if first <= final else QItemSelection()
+        self.selectionModel().select(chosen, command | QItemSelectionModel.SelectionFlag.Rows)
+
+    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
+        region = QRegion()
+        for chosen in (selection.at(place) for place in range(selection.count())):
+            region += self._rect(chosen.top(), chosen.bottom())
+        return region
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        option = QStyleOptionViewItem()
+        self.initViewItemOption(option)
+        plain, selected = option.state, option.state | QStyle.StateFlag.State_Selected
+        model, chosen, delegate = self.model(), self.selectionModel(), self.itemDelegate()
+        area = event.rect()
+        for row in range(max(0, self._row(area.left())), min(self._count(), self._row(area.right()) + 1)):
+            index = model.index(row, 0)
+            option.rect = self._rect(row, row)
+            option.state = selected if chosen.isSelected(index) else plain
+            delegate.paint(painter, option, index)
+        painter.end()
+
+    # What comes in
 
     def dataChanged(
         self,
@@ -170,9 +277,6 @@ class _Delegate(QStyledItemDelegate):
         super().__init__(parent)
         self._thumbnails, self._theme = thumbnails, theme
         self._key_role, self._failed_role = key_role, failed_role
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        return QSize(SIDE + STEP, SIDE + 2 * QUARTER)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
