@@ -169,6 +169,8 @@ class _TintedIcon(QIconEngine):
         paint_icon(painter, rect, self._name, self._theme.colours.of(role))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        if size.isEmpty():  # of a control that its layout has not given any room yet
+            return QPixmap()
         pixmap = QPixmap(size)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
