@@ -7,14 +7,18 @@ Exit codes: 0; 1 where some input failed or something is broken; 2 for wrong usa
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from app.cli import bench, classify, doctor, models
+from app.cli import bench, classify, doctor, lab, models
 from app.cli.output import CommandError, UsageError, prepare, say
+
+COMMANDS = (classify, lab, models, doctor, bench)
+NAMES = tuple(command.__name__.rpartition(".")[2] for command in COMMANDS)
 
 DESCRIPTION = """\
 Triptych shows how landmark networks see your own pictures, on your own machine. Without arguments it opens its window;
@@ -25,6 +29,7 @@ examples:
   triptych                                     open the window
   triptych classify photo.jpg                  what is in the picture?
   triptych classify holiday/ --csv table.csv   a whole folder, as a table
+  triptych lab signal photo.jpg                what do a ResNet's bypasses do?
   triptych models list                         which networks there are
   triptych doctor                              is everything all right here?
 
@@ -49,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"triptych {own_version()}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (classify, models, doctor, bench):
+    for command in COMMANDS:
         command.add(commands, debug)
     return top
 
@@ -66,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns the exit code. Expected errors are one sentence on stderr; a trace only with
     `--debug`."""
     prepare()
-    if arguments and arguments[0] not in ("classify", "models", "doctor", "bench") and os.path.exists(arguments[0]):  # noqa: PTH110 - any text
+    if arguments and arguments[0] not in NAMES and os.path.exists(arguments[0]):  # noqa: PTH110 - any text
         say(f"triptych: “{arguments[0]}” is a file, not a command. Did you mean: triptych classify {arguments[0]}")
         return 2
     try:
@@ -78,8 +83,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: int = options.run(options)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        say("Cancelled.")
+    except KeyboardInterrupt as interrupt:
+        say(str(interrupt) or "Cancelled.")
         return 130
     except BrokenPipeError:  # whoever read our lines has gone, as "head" does: no reason for words
         _drop_stdout()
@@ -110,6 +115,8 @@ def sentence(error: Exception) -> str:
         from app.cli.libraries import broken
 
         return broken(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "There is no space left where the output goes. Make room, or send it somewhere else."
     return f"something went wrong ({type(error).__name__}: {error}). The same command with --debug shows where."
 
 

@@ -221,6 +221,19 @@ def trained(store: Store) -> tuple[Card, ...]:
     return tuple(card for card in store.cards("classify") if is_residual(card) and store.state(card) is State.READY)
 
 
+def count_blocks(network: str | Fresh, store: Store) -> int:
+    """How many bypasses the network has, or would have, were it not plain. Imports torch for a trained one.
+    Raises LabError, StoreError."""
+    if isinstance(network, Fresh):
+        check_depth(network.depth)
+        return (network.depth - 2) // 2
+    card = store.card(network)
+    _check_residual(card)
+    from app.nets.resnet import LAYERS
+
+    return sum(LAYERS[int(card.architecture.removeprefix("resnet"))])
+
+
 def sample() -> Path:
     """The picture to begin with. Raises StoreError where this installation is incomplete."""
     return bundled("assets") / "samples" / "chelsea.jpg"
@@ -403,8 +416,7 @@ class LabEngine:
 
     def _trained(self, model: str) -> _Subject:
         card = self._store.card(model)
-        if not is_residual(card):
-            raise LabError(f"“{card.id}” has no bypasses: choose a ResNet, or a fresh network (plain or residual).")
+        _check_residual(card)
         if self._device is None:
             self._device = devices.choose(self._preference)
         import torch
@@ -464,7 +476,7 @@ def end(race: Race, points: tuple[RacePoint, ...], seconds: float) -> RaceEnd:
 def _runners(race: Race) -> Runners:
     if not 1 <= race.steps <= MOST_STEPS:
         raise LabError(f"A race has 1 to {MOST_STEPS:,} steps (asked: {race.steps}).")
-    _check_depth(race.depth)
+    check_depth(race.depth)
     from app.engines.depth import settings
     from app.engines.race import Runners
 
@@ -472,7 +484,13 @@ def _runners(race: Race) -> Runners:
         return Runners(race)
 
 
-def _check_depth(depth: int) -> None:
+def _check_residual(card: Card) -> None:
+    if not is_residual(card):
+        raise LabError(f"“{card.id}” has no bypasses: choose a ResNet, or a fresh network (plain or residual).")
+
+
+def check_depth(depth: int) -> None:
+    """Raises LabError where no fresh network has `depth` layers."""
     if not (DEPTHS[0] <= depth <= DEPTHS[-1] and depth % 6 == 2):
         near = min(max(6 * round((depth - 2) / 6) + 2, DEPTHS[0]), DEPTHS[-1])
         raise LabError(
@@ -481,7 +499,7 @@ def _check_depth(depth: int) -> None:
 
 
 def _fresh(fresh: Fresh) -> _Subject:
-    _check_depth(fresh.depth)
+    check_depth(fresh.depth)
     import torch
 
     from app.engines.depth import settings
