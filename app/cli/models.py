@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from app.cli.output import CommandError, duration, json_line, line, prepare_json, say, size, styled, table
 
 if TYPE_CHECKING:
-    from app.store.cards import Card
+    from app.store.cards import Card, Measurement
     from app.store.catalog import Store
+    from app.store.checks import SelfCheck
     from app.store.progress import Progress
 
 EPILOG = """\
@@ -26,7 +27,8 @@ Nothing but "download" uses the network, and it sends nothing of yours.
 IMPORT_EPILOG = """\
 Takes a safetensors file, or a plain state dict as torch.save writes it. Files are read as data only: code in a pickle
 is refused, never run. The architecture (AlexNet, a ResNet, EfficientNet-Lite0) is recognised from the weights' names
-and shapes. Prints the new model's id, so that a script can go on:
+and shapes. The compressed ResNets of Stock et al. 2020 (kill-the-bits, .pth) are decoded into ordinary weights. Prints
+the new model's id, so that a script can go on:
   id=$(triptych models import my_resnet18.pth --name mine) && triptych classify photo.jpg --model "$id"
 """
 
@@ -65,7 +67,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
         "--mirror", metavar="ADDRESS", help="take the files from this address instead (they must have the same hashes)"
     )
 
-    verify = sub("verify", "read models' files whole and compare them with their hashes", verify_models)
+    verify = sub(
+        "verify", "read models' files whole, compare their hashes, and try them on the sample pictures", verify_models
+    )
     verify.add_argument("ids", nargs="*", metavar="ID", help="default: all that are on this machine")
 
     remove = sub("remove", "remove the files of downloaded or imported models", remove_models)
@@ -116,7 +120,12 @@ def _score(card: Card) -> str:
     scores = card.measured or card.published
     if not scores:
         return "–"
-    return f"{scores[0].top1:.1f} / {scores[0].top5:.1f} %{'' if card.measured else ' *'}"
+    return f"{_figures(scores[0])}{'' if card.measured else ' *'}"
+
+
+def _figures(score: Measurement) -> str:
+    """ "69.8 / 89.1 %": top-1 and, where it is known, top-5."""
+    return f"{score.top1:.1f} / {'–' if score.top5 is None else f'{score.top5:.1f}'} %"
 
 
 def _as_json(store: Store, card: Card) -> dict[str, Any]:
@@ -138,7 +147,15 @@ def _as_json(store: Store, card: Card) -> dict[str, Any]:
         "confirmed": card.confirmed,
         "measured": scores(card.measured),
         "published": scores(card.published),
+        "official": card.official or None,
+        "checked": _check_as_json(store.self_check(card)),
     }
+
+
+def _check_as_json(check: SelfCheck | None) -> dict[str, Any] | None:
+    if check is None:
+        return None
+    return {"ok": check.ok, "day": check.day, "right": list(check.right), "wrong": list(check.wrong)}
 
 
 def download_models(options: argparse.Namespace) -> int:
@@ -161,6 +178,7 @@ def _download(store: Store, card: Card, mirror: str | None) -> None:
     if store.state(card) is State.READY:
         say(f"{card.id} is already on this machine.")
         return
+    say(f"{card.id}: {card.licence}.")
     if not card.confirmed:
         say(f"{card.id}: nobody of Triptych's makers has opened its address or read the terms there.")
     shown = _ProgressLine(card.id)
@@ -174,7 +192,37 @@ def _download(store: Store, card: Card, mirror: str | None) -> None:
         say(f"What has come of {card.id} is kept; the same command goes on from there.")
         raise
     shown.end()
+    found, sentence = _checked(store, card.id)
+    if not found:
+        raise CommandError(f"{sentence} Its hash and its shapes are right all the same.")
+    say(sentence)
     say(f"{card.id} is ready: {size(path.stat().st_size)}. Try: triptych classify PICTURE --model {card.id}")
+
+
+def _checked(store: Store, model: str) -> tuple[bool, str]:
+    """Whether the model is right about the sample pictures, and a sentence. The engine thread runs it, as it runs
+    every network."""
+    import queue
+
+    from app.engines.classify import CheckModel, ClassifyEngine
+    from app.worker import Done, Failed, Worker
+
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    worker = Worker({"classify": lambda: ClassifyEngine(store)}, answers.put)
+    worker.start()
+    try:
+        worker.control("classify", CheckModel(model))
+        while True:
+            try:
+                answer = answers.get(timeout=0.5)  # a time limit, as Windows lets no Ctrl-C through without one
+            except queue.Empty:
+                continue
+            if isinstance(answer, Done):
+                return answer.value.check.ok, answer.value.sentence
+            if isinstance(answer, Failed):
+                return False, f"{model} could not be tried on the sample pictures: {answer.sentence}"
+    finally:
+        worker.close()
 
 
 class _ProgressLine:
@@ -219,8 +267,20 @@ def verify_models(options: argparse.Namespace) -> int:
         result = store.verify(card.id)
         mark = styled("sound   ", "green") if result.ok else styled("damaged ", "red")
         line(f"{mark} {card.id}: {result.sentence}")
-        bad += not result.ok
-    return 1 if bad else 0
+        if result.sha256 is not None:
+            line(f"         SHA-256 {result.sha256}, {result.size:,} bytes, {card.origin}")
+        for scores, how in ((card.measured, "measured by us"), (card.published, "published")):
+            for score in scores:
+                line(f"         top-1 / top-5 {_figures(score)} on {score.data}, {how}: {score.source}")
+        right = True
+        if result.ok and card.task == "classify":
+            right, sentence = _checked(store, card.id)
+            line(f"         {sentence}" if right else "         " + styled(sentence, "red"))
+        # A weak network that somebody trained may be wrong about a picture; an official one must not.
+        bad += not result.ok or (card.origin == "official" and not right)
+    for problem in store.problems():
+        say(problem)
+    return 1 if bad or store.problems() else 0
 
 
 def remove_models(options: argparse.Namespace) -> int:

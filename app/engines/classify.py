@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from app.engines import gradcam
+from app.engines import gradcam, selfcheck
 from app.media import pictures
 from app.media.pictures import Picture, PictureError
 from app.media.preprocess import Preprocessing, apply, seen_box
@@ -26,6 +26,7 @@ from app.store.labels import labels
 if TYPE_CHECKING:
     from app.store.cards import Card
     from app.store.catalog import Store
+    from app.store.checks import SelfCheck
     from app.worker import Steps, Ticket
 
 
@@ -136,6 +137,22 @@ class UseDevice:
 
 
 @dataclass(frozen=True)
+class CheckModel:
+    """Control request: run a model on the sample pictures and keep what it says (app.engines.selfcheck). Done: a
+    `ModelChecked`. The model stays in memory only if it was there before."""
+
+    model: str
+
+
+@dataclass(frozen=True)
+class ModelChecked:
+    model: str
+    check: SelfCheck
+    sentence: str
+    loaded: bool
+
+
+@dataclass(frozen=True)
 class ModelStatus:
     model: str
     loaded: bool
@@ -175,6 +192,8 @@ class ClassifyEngine:
                 return self._load(request)
             case ReleaseModel():
                 return self._release(request)
+            case CheckModel():
+                return (yield from self._check(request))
             case UseDevice():
                 return self._use_device(request)
             case _:
@@ -330,6 +349,17 @@ class ClassifyEngine:
     def _release(self, request: ReleaseModel) -> ModelStatus:
         self._forget(request.model)
         return ModelStatus(request.model, False)
+
+    def _check(self, request: CheckModel) -> Steps:
+        before = request.model in self._loaded
+        network, card = self._network(request.model)
+        yield None
+        try:
+            found = yield from selfcheck.check(card, self._store, network)
+        finally:
+            if not before:
+                self._release(ReleaseModel(request.model))
+        return ModelChecked(card.id, found, found.sentence(card.name), before)
 
     def _use_device(self, request: UseDevice) -> str:
         device = devices.choose(request.device)

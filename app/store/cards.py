@@ -33,7 +33,7 @@ class Measurement:
 
     data: str  # "imagenet_dev (1,500 pictures)"
     top1: float  # per cent
-    top5: float
+    top5: float | None  # None where it was not published
     source: str  # the command, or the address of the publication
 
 
@@ -65,6 +65,8 @@ class Card:
     measured: tuple[Measurement, ...] = ()
     published: tuple[Measurement, ...] = ()
     curve: tuple[tuple[float, float], ...] = ()  # (hours, top-1 in per cent)
+    training: str = ""  # of a model that this project trained: how, what was chosen on what, why it stopped
+    official: str = ""  # the id of the official model of the same network, where an embedded one has one
     extra: tuple[tuple[str, Any], ...] = ()  # a table of texts, numbers and truth values in the file
 
     @property
@@ -145,6 +147,8 @@ def check(card: Card, where: str) -> None:
         raise CardError(f"{where}: “sha256_prefix” must be 8 to 64 hexadecimal digits, small letters.")
     if (card.size is not None and card.size <= 0) or (card.parameters is not None and card.parameters <= 0):
         raise CardError(f"{where}: “size” and “parameters” must be above zero.")
+    if card.official and not ID.fullmatch(card.official):
+        raise CardError(f"{where}: “official” must be the id of a model.")
     for address in card.addresses:
         if urlsplit(address).scheme not in ("https", "http"):
             raise CardError(f"{where}: “addresses” must begin with https://.")
@@ -154,14 +158,14 @@ def check(card: Card, where: str) -> None:
     if min(given.deviation) <= 0:
         raise CardError(f"{where}: “preprocessing.deviation” must be above zero.")
     for score in card.measured + card.published:
-        if not 0 <= score.top1 <= score.top5 <= 100:
+        if not 0 <= score.top1 <= (100 if score.top5 is None else score.top5) <= 100:
             raise CardError(f"{where}: a score must be in per cent, and top-1 not above top-5.")
 
 
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass of plain values as a dictionary, tuples as lists (as TOML has them)."""
     pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
-    return {name: _lists(item) for name, item in pairs}
+    return {name: _lists(item) for name, item in pairs if item is not None}
 
 
 def _lists(value: Any) -> Any:
@@ -184,6 +188,8 @@ def _table(data: object, kind: Any, where: str, prefix: str) -> object:
     for name, field in known.items():
         if name in data:
             values[name] = _value(data[name], _hints(kind)[name], where, prefix + name)
+        elif type(None) in get_args(_hints(kind)[name]):
+            values[name] = None
         elif field.default is MISSING and field.default_factory is MISSING:
             raise CardError(f"{where} lacks the key “{prefix}{name}”.")
     made: object = kind(**values)

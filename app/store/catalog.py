@@ -17,8 +17,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.store import architectures, locate
+from app.store import architectures, checks, locate
 from app.store.cards import Card, Origin, read_card, write_whole
+from app.store.checks import SelfCheck
 from app.store.errors import StoreError
 from app.store.fingerprints import Fingerprints
 
@@ -197,6 +198,22 @@ class Store:
         sentence = f"{card.name} is sound: {size:,} bytes, SHA-256 {digest[:8]}… ({how}), every weight in its place."
         return Verification(card.id, True, sentence, size, digest)
 
+    def self_check(self, card: Card) -> SelfCheck | None:
+        """What the check on the sample pictures found when it last looked at the very file that is there now."""
+        try:
+            path = self.path(card)
+        except StoreError:
+            return None
+        check = checks.read(path) if card.origin != "embedded" else None
+        if check is None or self.state(card) is not State.READY:
+            return None
+        return check if check.sha256 == (self._fingerprints.known(path) or self._expected(card)[1]) else None
+
+    def keep_check(self, card: Card, check: SelfCheck) -> None:
+        """Beside the file; of embedded models nothing is kept, their folder is the program's. Raises StoreError."""
+        if card.origin != "embedded":
+            checks.write(check, self.path(card))
+
     def _expected(self, card: Card) -> tuple[int | None, str]:
         """Size and SHA-256 (all of it, its beginning, or nothing) from the card and from what the download noted."""
         size, digest = card.size, card.sha256 or card.sha256_prefix or ""
@@ -246,6 +263,7 @@ class Store:
         path = self.path(card)
         # The card goes first: without it there is no model, whatever else can't be removed.
         notes = [path.with_name(f"{card.id}.toml") if card.origin == "imported" else _receipt(path.parent, card)]
+        notes.append(checks.place(path))
         found = [item for item in [*notes, path, *leftovers(path)] if item.exists()]
         if not found:
             raise StoreError(f"{card.name} is not on this machine, so there is nothing to remove.")

@@ -1,8 +1,12 @@
-"""The cards of torchvision's official weights, written from torchvision's own records: `python -m app.store.official`.
+"""The cards of files one click away: `python -m app.store.official`.
 
-Nothing is retyped. The records give the address (whose file name holds the first eight digits of the SHA-256), the
-number of parameters, ImageNet scores, the size in MiB to three places, and the preprocessing. None of us has opened
-the addresses, so every card says `confirmed = false`.
+Those of torchvision's official weights are written from torchvision's own records; nothing is retyped. The records give
+the address (whose file name holds the first eight digits of the SHA-256), the number of parameters, ImageNet scores,
+the size in MiB to three places, and the preprocessing. None of us has opened the addresses, so every card says
+`confirmed = false`.
+
+Beside them stand two compressed ResNets (`app.store.compressed_resnets`). Their authors' repository gives their top-1;
+size and SHA-256 are those of the files in that repository's commit.
 """
 
 from __future__ import annotations
@@ -28,8 +32,15 @@ LIMITS = (
 )
 
 
+COMPRESSED_PAPER = (
+    "P. Stock, A. Joulin, R. Gribonval, B. Graham, H. Jégou: And the bit goes down: Revisiting the quantization of "
+    "neural networks (ICLR 2020, arXiv:1907.05686)"
+)
+KILL_THE_BITS = "facebookresearch/kill-the-bits/9ea70f1aef44f4ffb14d89fb304dcbcb93a31ec7"
+
+
 def cards() -> tuple[Card, ...]:
-    """All official cards, smallest network first. Imports torchvision: ImportError without it."""
+    """All official cards, torchvision's first, smallest network first. Imports torchvision: ImportError without it."""
     from app.nets._torchvision import import_torchvision
 
     models = import_torchvision().models
@@ -39,7 +50,43 @@ def cards() -> tuple[Card, ...]:
         for version in (1, 2):
             if (record := getattr(records, f"IMAGENET1K_V{version}", None)) is not None:
                 made.append(_card(f"resnet{depth}", version, record))
+    made += [
+        _compressed(18, "small", 65.81, 1_669_921, "54e98666166baa8f5e6fd783b75fef3780e8c9069351ae146781b23f6a0f4729"),
+        _compressed(50, "large", 68.21, 3_629_468, "e2b6b85665a24660035170927bc9e5ea4ca5ae2528c1cbc364af109ac712bce9"),
+    ]
     return tuple(made)
+
+
+def _compressed(depth: int, blocks: str, top1: float, size: int, sha256: str) -> Card:
+    file = f"resnet{depth}_{blocks}_blocks.pth"
+    return Card(
+        id=f"resnet{depth}-compressed",
+        name=f"ResNet-{depth} compressed (Stock et al.)",
+        year=2020,
+        task="classify",
+        architecture=f"resnet{depth}",
+        origin="official",
+        file=file,
+        licence="CC BY-NC 4.0, not for commercial use (the repository's LICENSE file; its README says CC BY 4.0)",
+        terms=TERMS,
+        limits=LIMITS,
+        summary=(
+            f"ResNet-{depth} in {size / 1e6:.1f} MB: runs of weights are looked up in a code book of each layer. "
+            "Here it is decoded into ordinary weights."
+        ),
+        size=size,
+        parameters={18: 11_689_512, 50: 25_557_032}[depth],
+        sha256=sha256,
+        addresses=(f"https://raw.githubusercontent.com/{KILL_THE_BITS}/src/models/compressed/{file}",),
+        confirmed=False,
+        source=COMPRESSED_PAPER,
+        attribution="Facebook, Inc. and its affiliates (github.com/facebookresearch/kill-the-bits)",
+        published=(
+            Measurement(
+                "ImageNet-1k, validation (50,000 pictures)", top1, None, f"README of github.com/{KILL_THE_BITS}"
+            ),
+        ),
+    )
 
 
 def _card(architecture: str, version: int, record: Any) -> Card:

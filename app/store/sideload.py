@@ -60,7 +60,7 @@ def take_in(file: Path, model_id: str, name: str, folder: Path, official: Iterab
         extra=(("imported_from", file.name), ("imported_sha256", given_hash)),
     )
     for known in official:  # the very file, brought by hand: then its card's word is better than a guess
-        if known.sha256_prefix and given_hash.startswith(known.sha256_prefix):
+        if (digest := known.sha256 or known.sha256_prefix) and given_hash.startswith(digest):
             card = _as(card, known)
     draft = folder / f".{model_id}.{os.getpid()}.part"
     try:
@@ -97,8 +97,12 @@ def _as(card: Card, known: Card) -> Card:
     return replace(
         card,
         summary=f"A file that you imported; it is the official {known.name}.",
+        year=known.year,
         licence=known.licence,
         terms=known.terms,
+        limits=known.limits,
+        source=known.source,
+        attribution=known.attribution,
         preprocessing=known.preprocessing,
         published=known.published,
     )

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.store import architectures
+from app.store import architectures, codec, compressed_resnets
 from app.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "model_state", "model_em
 def read(path: Path, architecture: str | None = None, name: str = "") -> tuple[str, dict[str, torch.Tensor]]:
     """The network's name and its weights as the file has them (half, bfloat16, float32; float64 becomes float32), under
     the network's own names, checked: complete, of the right shapes, finite. `architecture`: refuse any other.
+    Triptych's own codec and the compressed ResNets of Stock et al. are decoded.
     `name`: what sentences call the file, where that isn't its name on the disk.
 
     Everything is copied out of the file, which may be changed or removed afterwards. Raises StoreError."""
@@ -99,9 +100,11 @@ def _read_safetensors(path: Path, name: str) -> dict[str, torch.Tensor]:
         raise StoreError(f"{name} is truncated: {8 + length + max(ends):,} bytes are announced, {size:,} are there.")
     try:
         with safetensors.safe_open(str(path), framework="pt", device="cpu") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            metadata = file.metadata()
     except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, RuntimeError, OSError) as error:
         raise StoreError(f"{name} is damaged: {_first_line(error)}.") from error
+    return codec.decode(found, metadata, name)
 
 
 def _entries(header: dict[str, Any]) -> list[dict[str, Any]]:
@@ -161,6 +164,8 @@ def _state_dict(loaded: object, name: str) -> dict[str, torch.Tensor]:
             if isinstance(inner := loaded.get(key), Mapping):
                 return _state_dict(inner, name)
         if loaded and all(isinstance(key, str) for key in loaded):
+            if compressed_resnets.looks_like(loaded):
+                return compressed_resnets.decode(loaded, name)
             if all(isinstance(value, torch.Tensor) for value in loaded.values()):
                 return dict(loaded)
             odd = next(key for key, value in loaded.items() if not isinstance(value, torch.Tensor))

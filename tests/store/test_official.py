@@ -16,7 +16,7 @@ def test_the_committed_cards_are_the_generators(tmp_path: Path) -> None:
     assert {path.name: path.read_text("utf-8") for path in sorted(tmp_path.iterdir())} == {
         path.name: path.read_text("utf-8") for path in sorted(committed.iterdir())
     }
-    assert len(written) == 9
+    assert len(written) == 11
     assert tuple(read_card(path) for path in written) == official.cards()
 
 
@@ -24,8 +24,10 @@ def test_what_they_say(store: Store) -> None:
     found = [card for card in store.cards() if card.origin == "official"]
     assert [card.id for card in found] == [
         "alexnet-v1",
+        "resnet18-compressed",
         "resnet18-v1",
         "resnet34-v1",
+        "resnet50-compressed",
         "resnet50-v1",
         "resnet50-v2",
         "resnet101-v1",
@@ -35,11 +37,17 @@ def test_what_they_say(store: Store) -> None:
     ]
     for card in found:
         assert not card.confirmed
+        assert "for research and education" in card.terms
+        assert card.approximate_size
+    compressed = [card for card in found if card.id.endswith("-compressed")]
+    for card in (card for card in found if card not in compressed):
         assert card.sha256_prefix
         assert card.sha256_prefix in card.file
         assert card.addresses == (f"https://download.pytorch.org/models/{card.file}",)
-        assert "for research and education" in card.terms
-        assert card.approximate_size
+    for card in compressed:
+        assert "CC BY-NC 4.0" in card.licence
+        assert card.sha256
+        assert "/9ea70f1aef44f4ffb14d89fb304dcbcb93a31ec7/" in card.addresses[0]
     v1, v2 = store.card("resnet50-v1"), store.card("resnet50-v2")
     assert (v1.preprocessing.resize, v2.preprocessing.resize) == (256, 232)
     assert (v1.published[0].top1, v2.published[0].top1) == (76.13, 80.858)

@@ -1,0 +1,62 @@
+"""What a model's check on the sample pictures found, kept beside its file."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from app.store.cards import write_whole
+
+RIGHT_AMONG = 5  # of a network's answers
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """`right` and `wrong`: names of sample pictures with, and without, a right class among the first five answers.
+    `sha256`: of the very file that was checked; `day`: when (UTC, ISO 8601)."""
+
+    sha256: str
+    day: str
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.right) and not self.wrong
+
+    @property
+    def pictures(self) -> int:
+        return len(self.right) + len(self.wrong)
+
+    def sentence(self, name: str) -> str:
+        """For a person; `name` is the model's."""
+        if self.ok:
+            return f"{name} names all {self.pictures} sample pictures right among its first {RIGHT_AMONG} answers."
+        return (
+            f"{name} has a right answer among its first {RIGHT_AMONG} for {len(self.right)} of {self.pictures} sample "
+            f"pictures; not for {', '.join(self.wrong)}."
+        )
+
+
+def place(file: Path) -> Path:
+    """Where the check of a model's file is kept."""
+    return file.with_name(f"{file.name}.check.json")
+
+
+def write(check: SelfCheck, file: Path) -> None:
+    """Raises CardError."""
+    write_whole(place(file), json.dumps(asdict(check), indent=1).encode())
+
+
+def read(file: Path) -> SelfCheck | None:
+    """What was kept; None where nothing was, or nothing that can be read."""
+    try:
+        kept = json.loads(place(file).read_text("utf-8"))
+        check = SelfCheck(kept["sha256"], kept["day"], tuple(kept["right"]), tuple(kept["wrong"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    texts = (check.sha256, check.day, *check.right, *check.wrong)
+    sound = all(isinstance(text, str) for text in texts) and re.fullmatch(r"[0-9a-f]{64}", check.sha256)
+    return check if sound else None
