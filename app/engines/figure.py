@@ -41,7 +41,7 @@ class Node:
     """One block of the diagram. `shape`, `parameters` and times are measured or counted, never typed in."""
 
     id: str  # unique in its figure
-    title: str  # as the papers write it: "3 × 3 conv, 64, /2"
+    title: str  # as the papers write it: "3 × 3 conv, /2"
     kind: str  # "input", "conv", "pool", "dense", "add", "other"
     column: float  # place from left to right; halves lie between two columns
     lane: int = 0  # 0 is the main line, -1 the bypass above it
@@ -206,9 +206,9 @@ class FigureEngine:
         card, traced = held.card, held.traced
         yield None
         x = _input(request.picture, card.preprocessing)  # (1, 3, crop, crop)
-        begin = time.perf_counter()
-        blocks = yield from _blocks(held, x)
-        warm = time.perf_counter() - begin
+        blocks = held.blocks
+        if blocks is None:
+            blocks = yield from _blocks(held, x)
         glances: dict[Block, tuple[np.ndarray, ...]] = {}
         said: tuple[tuple[str, float], ...] = ()
         if request.picture is not None:
@@ -216,16 +216,14 @@ class FigureEngine:
             glances[blocks[0]] = (_as_picture(x[0].numpy(), card.preprocessing),)
             said = _said(last, labels(card.labels))
         figure = describe(traced, blocks, glances, said, card.id, card.name)
-        yield figure
-        count = min(max(PASSES[0], int(MEASURE / max(warm, 1e-3))), PASSES[1])
-        seconds = []
-        for _ in range(count):
-            seconds.append((yield from _time(traced, blocks, x)))
-        medians = np.median(np.array(seconds), axis=0)  # (blocks,)
-        total = float(medians.sum())
-        nodes = tuple(replace(n, share=float(s) / total) for n, s in zip(figure.nodes, medians, strict=True))
+        if held.seconds is None:
+            yield figure
+            yield from _measure(held, blocks, x)
+        assert held.seconds is not None
+        total = float(held.seconds.sum())
+        nodes = tuple(replace(n, share=float(s) / total) for n, s in zip(figure.nodes, held.seconds, strict=True))
         threads = torch.get_num_threads()
-        return replace(figure, nodes=nodes, pass_ms=1000 * total, passes=count, threads=threads)
+        return replace(figure, nodes=nodes, pass_ms=1000 * total, passes=held.passes, threads=threads)
 
     def _maps(self, request: ShowMaps) -> Steps:
         held = self._network(request.model)
@@ -260,6 +258,8 @@ class _Held:
     card: Card
     traced: Traced
     blocks: list[Block] | None = None
+    seconds: np.ndarray | None = None  # (blocks,): medians over `passes`; they don't depend on the picture
+    passes: int = 0
 
 
 class _Pace:
@@ -313,6 +313,15 @@ def _glances(
         if pace.due():
             yield None
     return made, last.copy()
+
+
+def _measure(held: _Held, blocks: list[Block], x: Any) -> Generator[None, None, None]:
+    """The times of all blocks: medians over some passes, of which a slow network gets fewer."""
+    begin = time.perf_counter()
+    passes: list[list[float]] = []
+    while len(passes) < PASSES[0] or (len(passes) < PASSES[1] and time.perf_counter() - begin < MEASURE):
+        passes.append((yield from _time(held.traced, blocks, x)))
+    held.seconds, held.passes = np.median(np.array(passes), axis=0), len(passes)
 
 
 def _time(traced: Traced, blocks: list[Block], x: Any) -> Generator[None, None, list[float]]:

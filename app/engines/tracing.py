@@ -165,7 +165,7 @@ class Traced:
         return str(call.target if isinstance(call.target, str) else getattr(call.target, "__name__", call.target))
 
     def _describe(self, call: Call, name: str, inputs: int) -> tuple[str, str, int]:
-        """Kind, title as the papers' figures write it ("3 × 3 conv, 64, /2") and the groups of a convolution."""
+        """Kind, title as the papers' figures write it ("3 × 3 conv, /2") and the groups of a convolution."""
         if call.op == "placeholder":
             return "input", "input", 1
         module: Any = self.modules.get(str(call.target)) if call.op == "call_module" else None
@@ -176,13 +176,13 @@ class Traced:
             )
             if module.groups > 1 and module.groups == module.in_channels:
                 role = "depthwise"
-            return "conv", f"{high} × {wide} {role}, {module.out_channels}{_stride(module.stride)}", module.groups
+            return "conv", f"{high} × {wide} {role}{_stride(module.stride)}", module.groups
         if name == "MaxPool2d":
             return "pool", f"{module.kernel_size} × {module.kernel_size} max pool{_stride(module.stride)}", 1
         if name in _AVERAGES:
             return "pool", "average pool", 1
         if name == "Linear":
-            return "dense", f"dense, {module.out_features}", 1
+            return "dense", "dense", 1
         if name in _ADDS and inputs == 2:
             return "add", "+", 1
         return "other", name.replace("_", " "), 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -45,6 +46,23 @@ class Saver(QObject):
         path = self._ask(self.tr("Save the picture"), str(suggestion), {".png": self.tr("Picture, PNG (*.png)")})
         if path is not None:
             self._run(path, lambda: _write_png(image, path))
+
+    def save_figure(
+        self, draw: Callable[[bool], bytes | QImage], name: str, folder: str = "", svg: bool = True
+    ) -> None:
+        """A network's diagram. `draw` gives SVG where it is told True, pixels otherwise."""
+        kinds = {".svg": self.tr("Drawing, SVG (*.svg)"), ".png": self.tr("Picture, PNG (*.png)")}
+        first = ".svg" if svg else ".png"
+        kinds = {first: kinds.pop(first), **kinds}
+        suggestion = Path(folder) / self.tr("{0} diagram{1}").format(name, first)
+        path = self._ask(self.tr("Save the diagram"), str(suggestion), kinds)
+        if path is None:
+            return
+        drawn = draw(path.suffix.lower() == ".svg")
+        if isinstance(drawn, bytes):
+            self._run(path, lambda: export.write(path, drawn.decode()))
+        else:
+            self._run(path, lambda: _write_png(drawn, path))
 
     def close(self) -> None:
         self._tasks.close(2.0)

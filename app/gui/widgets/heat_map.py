@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QSize, Qt
@@ -46,6 +47,29 @@ def overlay(values: np.ndarray, signed: bool) -> QImage:
     rgba[..., 3] = np.round(255 * alpha)
     # A copy: QImage does not keep the array alive.
     return QImage(rgba.tobytes(), SIDE, SIDE, 4 * SIDE, QImage.Format.Format_RGBA8888).copy()
+
+
+@cache
+def viridis() -> tuple[int, ...]:
+    """256 colours from little to much, as QImage's colour tables have them (0xAARRGGBB)."""
+    stops = [_rgb(stop) for stop in _VIRIDIS]
+    table = []
+    for k in range(256):
+        place = k / 255 * (len(stops) - 1)
+        low = min(int(place), len(stops) - 2)
+        red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(stops[low], stops[low + 1], strict=True))
+        table.append(0xFF000000 | red << 16 | green << 8 | blue)
+    return tuple(table)
+
+
+def picture_of(values: np.ndarray) -> QImage:
+    """uint8, a pixel a value: (h, w) in viridis, (h, w, 3) in its own colours."""
+    height, width = values.shape[:2]
+    if values.ndim == 3:
+        return QImage(values.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+    made = QImage(values.tobytes(), width, height, width, QImage.Format.Format_Indexed8).copy()
+    made.setColorTable(viridis())
+    return made
 
 
 def side_colour(against: bool) -> QColor:

@@ -1,0 +1,537 @@
+"""How the parts of a figure are painted: blocks with their maps, bypasses, stages. One item each; nothing is asked here.
+
+A block is drawn as in AlexNet's figure 2: its face as wide as its grid has places, its depth by its channels. On the
+face lies what the block makes of the picture. Bypasses are the curves of the ResNet paper's figure 2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QCoreApplication, QLocale, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from app.gui import numbers
+from app.gui.theme import CORNER, Theme
+from app.gui.widgets.figure_layout import CIRCLE, SAID, STAGE_HEAD, Layout, Slot, StageBox, depth, face_width, side
+from app.gui.widgets.heat_map import picture_of
+
+if TYPE_CHECKING:
+    from app.engines.figure import Edge, Figure, Node
+
+LEGIBLE = 0.42  # below this scale words are left out
+ASIDE = 14.0  # how far beside a row lines run from one to the next
+BAR = 64.0  # width of the bar for the share of time
+
+
+def tr(text: str) -> str:
+    return QCoreApplication.translate("Figure", text)
+
+
+# Words
+
+
+def short(count: int) -> str:
+    """Three digits: "34.9 k", "61.1 M"; below 10,000 in full."""
+    if count < 10_000:
+        return numbers.whole(count)
+    unit, scaled = ("M", count / 1e6) if count >= 999_500 else ("k", count / 1e3)
+    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{QLocale().toString(scaled, 'f', digits)} {unit}"
+
+
+def shape_words(node: Node) -> str:
+    """ "96 × 55 × 55", "2 × 48 × 55 × 55" for two towers, "4,096"."""
+    shape = node.shape
+    if len(shape) == 3 and shape[1] * shape[2] == 1:
+        shape = shape[:1]
+    sizes = [numbers.whole(n) for n in shape]
+    if node.towers > 1:
+        sizes = [str(node.towers), numbers.whole(shape[0] // node.towers), *sizes[1:]]
+    return " × ".join(sizes)
+
+
+def share_words(share: float | None) -> str:
+    if share is None:
+        return "…"
+    return tr("< 0.1 %") if 0 < share < 0.0005 else numbers.per_cent(100 * share)
+
+
+def node_words(node: Node) -> list[str]:
+    """What stands under a block, above the bar."""
+    parameters = tr("{0} parameters").format(short(node.parameters)) if node.parameters else ""
+    return [node.title, shape_words(node), parameters]
+
+
+def folded_words(hidden: tuple[Node, ...]) -> list[str]:
+    cells = len({node.cell for node in hidden})
+    parameters = sum(node.parameters for node in hidden)
+    return [tr("{0} more").format(cells), tr("cells like these"), tr("{0} parameters").format(short(parameters))]
+
+
+def sentence(slot: Slot, figure: Figure) -> str:
+    """All about a block, for a tooltip and for a screen reader."""
+    node = slot.node
+    if node is None:
+        words = folded_words(slot.hidden)
+        return tr("{0} {1}, {2}. Enter unfolds them.").format(*words)
+    name = tr("addition") if node.kind == "add" else node.title
+    parts = [", ".join([name, *node.also]), tr("output {0}").format(shape_words(node))]
+    if node.parameters:
+        parts.append(tr("{0} parameters").format(numbers.whole(node.parameters)))
+    if node.share is not None and figure.pass_ms is not None:
+        milliseconds = QLocale().toString(node.share * figure.pass_ms, "f", 2)
+        parts.append(tr("{0} of the time ({1} ms)").format(share_words(node.share), milliseconds))
+    if node.towers > 1:
+        parts.append(tr("two towers"))
+    if node.lane < 0:
+        parts.append(tr("on the bypass"))
+    if node.path:
+        parts.append(node.path)
+    return " · ".join(parts)
+
+
+# Painting
+
+
+def fonts(base: QFont) -> tuple[QFont, QFont]:
+    """The words' font and the titles'."""
+    words = QFont(base)
+    words.setPointSizeF(base.pointSizeF() * 0.9)
+    titles = QFont(words)
+    titles.setBold(True)
+    return words, titles
+
+
+def blend(one: QColor, other: QColor, part: float) -> QColor:
+    """`part` of the first, the rest of the other."""
+    mixed = [round(a * part + b * (1 - part)) for a, b in zip(one.getRgb()[:3], other.getRgb()[:3], strict=True)]
+    return QColor(*mixed)
+
+
+def kind_colour(kind: str, theme: Theme) -> QColor:
+    places = {"conv": 0, "dense": 1, "pool": 2}
+    return theme.mark(places[kind]) if kind in places else theme.colour("secondary")
+
+
+def faces(slot: Slot) -> list[QRectF]:
+    """Where the faces of a node's towers lie, without their depth."""
+    assert slot.node is not None
+    node = slot.node
+    wide, high = face_width(node.shape), side(node.shape)
+    left = slot.centre - (wide + depth(node.shape)) / 2
+    if node.towers == 1:
+        return [QRectF(left, slot.axis - high / 2, wide, high)]
+    away = (slot.words - slot.axis) / 2
+    return [QRectF(left, slot.axis + off - high / 2, wide, high) for off in (-away, away)]
+
+
+class NodeItem(QGraphicsItem):
+    """A block, a chip, an addition or a fold."""
+
+    def __init__(self, slot: Slot, figure: Figure, theme: Theme, base: QFont, line: float) -> None:
+        super().__init__()
+        self.slot = slot
+        self._theme, self._line = theme, line
+        self._font, self._title_font = fonts(base)
+        most = max((node.share or 0.0 for node in figure.nodes), default=0.0)
+        share = slot.node.share if slot.node is not None else _sum_of_shares(slot.hidden)
+        self._share, self._bar = share, min((share or 0.0) / most, 1.0) if most else 0.0
+        self._glances = [picture_of(values) for values in slot.node.glance] if slot.node is not None else []
+        self.current = self.hovered = self.chosen = False
+        self.setToolTip(sentence(slot, figure))
+
+    def boundingRect(self) -> QRectF:
+        slot = self.slot
+        said = SAID if slot.node is not None and slot.node.said else 0.0
+        return QRectF(slot.x - 8, slot.y - 12, slot.width + 16 + said, slot.height + 20)
+
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self.ground())
+        return path
+
+    def ground(self) -> QRectF:
+        """What lights up when it is current."""
+        slot = self.slot
+        if slot.node is not None and slot.node.small:
+            return QRectF(slot.x, slot.y, slot.width, slot.height)
+        return QRectF(slot.x - 4, slot.y - 4, slot.width + 8, slot.height + 4)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        scale = option.levelOfDetailFromTransform(painter.worldTransform())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.current or self.hovered or self.chosen:
+            self._paint_ground(painter)
+        slot = self.slot
+        if slot.node is None:
+            self._paint_fold(painter)
+            lines = folded_words(slot.hidden)
+        elif slot.node.small:
+            self._paint_chip(painter, slot.node, scale)
+            return
+        elif slot.node.kind == "add":
+            self._paint_circle(painter)
+            lines = []
+        else:
+            self._paint_block(painter, slot.node)
+            lines = node_words(slot.node)
+        if scale >= LEGIBLE:
+            self._paint_words(painter, lines)
+            if slot.node is not None and slot.node.said:
+                self._paint_said(painter, slot.node.said)
+
+    def _paint_said(self, painter: QPainter, said: tuple[tuple[str, float], ...]) -> None:
+        """To the right of the last block: what comes out."""
+        metrics = QFontMetricsF(self._title_font)
+        left = self.slot.centre + 22
+        top = self.slot.axis - len(said) * self._line
+        for k, (words, p) in enumerate(said):
+            place = QRectF(left, top + 2 * k * self._line, self.slot.x + self.slot.width + SAID - left, self._line)
+            flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+            painter.setFont(self._title_font if k == 0 else self._font)
+            painter.setPen(self._theme.colour("text"))
+            painter.drawText(place, flags, metrics.elidedText(words, Qt.TextElideMode.ElideRight, place.width()))
+            painter.setFont(self._font)
+            painter.setPen(self._theme.colour("secondary"))
+            painter.drawText(place.translated(0, self._line - 2), flags, numbers.per_cent(100 * p))
+
+    def _paint_ground(self, painter: QPainter) -> None:
+        painter.setPen(QPen(self._theme.colour("accent"), 2) if self.current else Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("soft"))
+        painter.drawRoundedRect(self.ground(), CORNER, CORNER)
+
+    def _paint_block(self, painter: QPainter, node: Node) -> None:
+        colour, surface = kind_colour(node.kind, self._theme), self._theme.colour("raised")
+        outline = QPen(blend(colour, self._theme.colour("text"), 0.75), 1)
+        for place, face in enumerate(faces(self.slot)):
+            deep = depth(node.shape)
+            up = deep * 0.5
+            top = [face.topLeft(), face.topLeft() + QPointF(deep, -up), face.topRight() + QPointF(deep, -up)]
+            right = [face.topRight(), face.topRight() + QPointF(deep, -up), face.bottomRight() + QPointF(deep, -up)]
+            painter.setPen(outline)
+            painter.setBrush(blend(colour, surface, 0.30))
+            painter.drawPolygon(QPolygonF([*top, face.topRight()]))
+            painter.setBrush(blend(colour, surface, 0.55))
+            painter.drawPolygon(QPolygonF([*right, face.bottomRight()]))
+            painter.setBrush(blend(colour, surface, 0.14))
+            painter.drawRect(face)
+            if place < len(self._glances):
+                inner = face.adjusted(0.5, 0.5, -0.5, -0.5)
+                smooth = self._glances[place].width() > 128
+                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth or node.kind == "input")
+                painter.drawImage(inner, self._glances[place])
+
+    def _paint_fold(self, painter: QPainter) -> None:
+        """Plates behind each other."""
+        colour = kind_colour("conv", self._theme)
+        slot = self.slot
+        high = 44.0
+        for k in (3, 2, 1, 0):
+            painter.setPen(QPen(blend(colour, self._theme.colour("text"), 0.75), 1))
+            painter.setBrush(blend(colour, self._theme.colour("raised"), 0.10 + 0.08 * k))
+            painter.drawRoundedRect(QRectF(slot.centre - 22 + 6 * k, slot.axis - high / 2 - 5 * k + 6, 32, high), 3, 3)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("text"))
+        for k in (-1, 0, 1):
+            painter.drawEllipse(QPointF(slot.centre - 6 + 7 * k, slot.axis + 6), 1.8, 1.8)
+
+    def _paint_circle(self, painter: QPainter) -> None:
+        centre = QPointF(self.slot.centre, self.slot.axis)
+        painter.setPen(QPen(self._theme.colour("text"), 1.5))
+        painter.setBrush(self._theme.colour("raised"))
+        painter.drawEllipse(centre, CIRCLE / 2, CIRCLE / 2)
+        painter.drawLine(centre - QPointF(6, 0), centre + QPointF(6, 0))
+        painter.drawLine(centre - QPointF(0, 6), centre + QPointF(0, 6))
+
+    def _paint_chip(self, painter: QPainter, node: Node, scale: float) -> None:
+        colour = kind_colour(node.kind, self._theme)
+        place = QRectF(self.slot.x, self.slot.y, self.slot.width, self.slot.height)
+        if not (self.current or self.hovered or self.chosen):
+            painter.setPen(QPen(blend(colour, self._theme.colour("text"), 0.75), 1))
+            painter.setBrush(blend(colour, self._theme.colour("raised"), 0.14))
+            painter.drawRoundedRect(place, CORNER, CORNER)
+        if scale < LEGIBLE:
+            return
+        upper = QRectF(place.x(), place.y() + 2, place.width(), self._line)
+        self._line_of_words(painter, upper, node.title, self._title_font, "text")
+        words = f"{short(node.parameters)} · {share_words(node.share)}"
+        self._line_of_words(painter, upper.translated(0, self._line), words, self._font, "secondary")
+
+    def _paint_words(self, painter: QPainter, lines: list[str]) -> None:
+        slot = self.slot
+        place = QRectF(slot.x - 6, slot.words + 4, slot.width + 12, self._line)
+        for k, words in enumerate(lines):
+            if k == 0:
+                self._line_of_words(painter, place, words, self._title_font, "text")
+            else:
+                self._line_of_words(painter, place.translated(0, k * self._line), words, self._font, "secondary")
+        last = place.translated(0, 3 * self._line)
+        if slot.node is not None and slot.node.kind == "input":
+            return
+        words = share_words(self._share)
+        if not lines:  # an addition: too narrow for a bar
+            self._line_of_words(painter, last, words, self._font, "secondary")
+            return
+        metrics = QFontMetricsF(self._font)
+        wide = metrics.horizontalAdvance(words)
+        bar = min(BAR, slot.width - wide - 8)
+        if bar < 16:
+            self._line_of_words(painter, last, words, self._font, "secondary")
+            return
+        left = slot.centre - (bar + 6 + wide) / 2
+        rail = QRectF(left, last.center().y() - 2, bar, 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("hairline"))
+        painter.drawRoundedRect(rail, 2, 2)
+        if self._bar > 0:
+            painter.setBrush(self._theme.colour("accent"))
+            painter.drawRoundedRect(QRectF(rail.x(), rail.y(), max(2.0, bar * self._bar), 4), 2, 2)
+        painter.setPen(self._theme.colour("secondary"))
+        painter.setFont(self._font)
+        painter.drawText(QRectF(left + bar + 6, last.y(), wide + 4, self._line), Qt.AlignmentFlag.AlignVCenter, words)
+
+    def _line_of_words(self, painter: QPainter, place: QRectF, words: str, font: QFont, role: str) -> None:
+        painter.setFont(font)
+        painter.setPen(self._theme.colour(role))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+
+
+def _sum_of_shares(nodes: tuple[Node, ...]) -> float | None:
+    shares = [node.share for node in nodes]
+    return None if None in shares else sum(share or 0.0 for share in shares)
+
+
+class StageItem(QGraphicsItem):
+    """The ground of a stage, with its title."""
+
+    def __init__(self, box: StageBox, figure: Figure, theme: Theme, base: QFont) -> None:
+        super().__init__()
+        self.box = box
+        self._theme = theme
+        self._font, self._title_font = fonts(base)
+        stage = figure.stages[box.stage]
+        kind = next(cell.kind for cell in figure.cells if cell.stage == box.stage)
+        self._title = tr("Stage {0}").format(box.stage + 1)
+        what = f"{stage.cells} × {kind}" if stage.cells > 1 else kind
+        self._about = f"{what} · " + " × ".join(numbers.whole(n) for n in stage.shape)
+        self.setZValue(-2)
+
+    def boundingRect(self) -> QRectF:
+        box = self.box
+        return QRectF(box.x, box.y, box.width, box.height)
+
+    def head(self) -> QRectF:
+        """A click here folds and unfolds."""
+        return QRectF(self.box.x, self.box.y, self.box.width, STAGE_HEAD)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.colour("hairline"), 1))
+        painter.setBrush(self._theme.colour("raised"))
+        painter.drawRoundedRect(self.boundingRect().adjusted(0.5, 0.5, -0.5, -0.5), CORNER, CORNER)
+        if option.levelOfDetailFromTransform(painter.worldTransform()) < LEGIBLE:
+            return
+        place = self.head().adjusted(10, 2, -10, 0)
+        if self.box.open is not None and self.box.first:
+            self._paint_handle(painter, QPointF(place.x() + 5, place.center().y()))
+            place.setLeft(place.left() + 16)
+        title = self._title if self.box.first else tr("{0}, continued").format(self._title)
+        metrics = QFontMetricsF(self._title_font)
+        painter.setPen(self._theme.colour("text"))
+        painter.setFont(self._title_font)
+        flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.drawText(place, flags, metrics.elidedText(title, Qt.TextElideMode.ElideRight, place.width()))
+        place.setLeft(place.left() + metrics.horizontalAdvance(title) + 8)
+        if place.width() > 40:
+            painter.setPen(self._theme.colour("secondary"))
+            painter.setFont(self._font)
+            about = QFontMetricsF(self._font).elidedText(self._about, Qt.TextElideMode.ElideRight, place.width())
+            painter.drawText(place, flags, about)
+
+    def _paint_handle(self, painter: QPainter, centre: QPointF) -> None:
+        corners = [QPointF(-4, -2), QPointF(0, 3), QPointF(4, -2)] if self.box.open else [
+            QPointF(-2, -4), QPointF(3, 0), QPointF(-2, 4)
+        ]  # fmt: skip
+        painter.setPen(QPen(self._theme.colour("accent"), 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolyline(QPolygonF([centre + corner for corner in corners]))
+
+
+class EdgeItem(QGraphicsItem):
+    """A line with an arrow's head. `path` goes from the one to the other."""
+
+    def __init__(
+        self, path: QPainterPath, kind: str, word: tuple[str, QPointF] | None, theme: Theme, base: QFont
+    ) -> None:
+        super().__init__()
+        self._path, self._kind, self._theme = path, kind, theme
+        self._word = word
+        self._font, _ = fonts(base)
+        self.setZValue(-1)
+
+    def boundingRect(self) -> QRectF:
+        around = self._path.boundingRect().adjusted(-8, -8, 8, 8)
+        if self._word is not None:
+            around = around.united(QRectF(self._word[1].x() - 60, self._word[1].y() - 20, 120, 24))
+        return around
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        strong = self._kind in ("bypass", "projection", "cross")
+        colour = self._theme.colour("accent" if strong else "outline")
+        painter.setPen(QPen(colour, 2.0 if strong else 1.2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(self._path)
+        end, angle = self._path.pointAtPercent(1.0), self._path.angleAtPercent(1.0)
+        painter.save()
+        painter.translate(end)
+        painter.rotate(-angle)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawPolygon(QPolygonF([QPointF(0, 0), QPointF(-6, -3.2), QPointF(-6, 3.2)]))
+        painter.restore()
+        if self._word is not None and option.levelOfDetailFromTransform(painter.worldTransform()) >= LEGIBLE:
+            text, place = self._word
+            painter.setPen(self._theme.colour("accent"))
+            font = QFont(self._font)
+            font.setItalic(True)
+            painter.setFont(font)
+            painter.drawText(QRectF(place.x() - 60, place.y() - 20, 120, 18), int(Qt.AlignmentFlag.AlignCenter), text)
+
+
+# Where lines go
+
+
+def edge_items(figure: Figure, layout: Layout, theme: Theme, base: QFont) -> list[EdgeItem]:
+    items: list[EdgeItem] = []
+    drawn: set[tuple[str, str, str]] = set()
+    for edge in figure.edges:
+        source, target = layout.slot(edge.source), layout.slot(edge.target)
+        if source is None or target is None or source is target:
+            continue
+        if (source.id, target.id, edge.kind) in drawn:
+            continue
+        drawn.add((source.id, target.id, edge.kind))
+        if target.node is None and edge.kind != "flow":
+            continue  # what goes on in there is folded away
+        items += [EdgeItem(path, edge.kind, word, theme, base) for path, word in _paths(edge, source, target, layout)]
+    return items
+
+
+Path = tuple[QPainterPath, tuple[str, QPointF] | None]
+
+
+def _paths(edge: Edge, source: Slot, target: Slot, layout: Layout) -> list[Path]:
+    start = _outlets(source)
+    end = _inlets(target)
+    if edge.kind == "bypass":
+        middle = (_branch(source, target, layout).x() + target.centre) / 2
+        word = (tr("identity"), QPointF(middle, target.axis - layout.arcs))
+        return [(_arc(source, target, layout), word)]
+    if edge.kind == "projection":
+        return [(_half_arc(source, target, layout), None)]
+    if source.row != target.row:
+        return [(_return(start[0], end[0], layout, source, target), None)]
+    if edge.kind == "cross" or len(start) != len(end):
+        return [(_straight(a, b), None) for a in start for b in end]
+    return [(_straight(a, b), None) for a, b in zip(start, end, strict=True)]
+
+
+def _outlets(slot: Slot) -> list[QPointF]:
+    node = slot.node
+    if node is None:
+        return [QPointF(slot.centre + 30, slot.axis)]
+    if node.kind == "add":
+        return [QPointF(slot.centre + CIRCLE / 2, slot.axis)]
+    return [QPointF(face.right() + depth(node.shape), face.center().y()) for face in faces(slot)]
+
+
+def _inlets(slot: Slot) -> list[QPointF]:
+    node = slot.node
+    if node is None:
+        return [QPointF(slot.centre - 26, slot.axis)]
+    if node.kind == "add":
+        return [QPointF(slot.centre - CIRCLE / 2, slot.axis)]
+    return [QPointF(face.left(), face.center().y()) for face in faces(slot)]
+
+
+def _straight(start: QPointF, end: QPointF) -> QPainterPath:
+    path = QPainterPath(start + QPointF(2, 0))
+    path.lineTo(end - QPointF(1.5, 0))
+    return path
+
+
+def _return(start: QPointF, end: QPointF, layout: Layout, source: Slot, target: Slot) -> QPainterPath:
+    """From the end of a row to the beginning of the next, between the two, as one reads."""
+    out, back = source.x + source.width + ASIDE, _row_start(target, layout) - ASIDE
+    between = source.y + source.height + 18
+    path = QPainterPath(start + QPointF(2, 0))
+    for point, nearer in (
+        (QPointF(out, start.y()), QPointF(out, between)),
+        (QPointF(out, between), QPointF(back, between)),
+        (QPointF(back, between), QPointF(back, end.y())),
+        (QPointF(back, end.y()), end),
+    ):
+        _round(path, point, nearer, 10)
+    path.lineTo(end - QPointF(1.5, 0))
+    return path
+
+
+def _round(path: QPainterPath, corner: QPointF, after: QPointF, radius: float) -> None:
+    """A line to the corner, rounded towards what comes after it."""
+    before = path.currentPosition()
+    radius = min(radius, _length(corner - before) / 2, _length(after - corner) / 2)
+    path.lineTo(corner - _unit(corner - before) * radius)
+    path.quadTo(corner, corner + _unit(after - corner) * radius)
+
+
+def _length(vector: QPointF) -> float:
+    return float((vector.x() ** 2 + vector.y() ** 2) ** 0.5)
+
+
+def _unit(vector: QPointF) -> QPointF:
+    length = _length(vector)
+    return vector / length if length else vector
+
+
+def _branch(source: Slot, target: Slot, layout: Layout) -> QPointF:
+    """Where a bypass leaves the line: right behind its source, or where the row of its block begins."""
+    left = _outlets(source)[0].x() + 6 if source.row == target.row else _row_start(target, layout) - ASIDE
+    return QPointF(left, target.axis)
+
+
+def _arc(source: Slot, target: Slot, layout: Layout) -> QPainterPath:
+    branch = _branch(source, target, layout)
+    top = target.axis - layout.arcs
+    end = QPointF(target.centre, target.axis - CIRCLE / 2 - 1.5)
+    path = QPainterPath(branch)
+    bend = 22.0
+    path.cubicTo(QPointF(branch.x(), branch.y() - bend), QPointF(branch.x(), top), QPointF(branch.x() + bend, top))
+    path.lineTo(QPointF(end.x() - bend, top))
+    path.cubicTo(QPointF(end.x(), top), QPointF(end.x(), end.y() - bend), end)
+    return path
+
+
+def _half_arc(source: Slot, target: Slot, layout: Layout) -> QPainterPath:
+    """To a chip on the bypass, or from it to the addition."""
+    bend = 20.0
+    if target.node is not None and target.node.small:
+        left = _outlets(source)[0].x() + 6 if source.row == target.row else _row_start(target, layout) - ASIDE
+        end = QPointF(target.x - 1.5, target.axis)
+        begin = QPointF(min(left, end.x() - 10), target.axis + layout.arcs)
+        path = QPainterPath(begin)
+        path.cubicTo(QPointF(begin.x(), begin.y() - bend), QPointF(begin.x(), end.y()), QPointF(end.x() - 4, end.y()))
+        path.lineTo(end)
+        return path
+    end = QPointF(target.centre, target.axis - CIRCLE / 2 - 1.5)
+    right = source.x + source.width
+    path = QPainterPath(QPointF(right, source.axis))
+    path.lineTo(QPointF(max(right, end.x() - bend), source.axis))
+    path.cubicTo(QPointF(end.x(), source.axis), QPointF(end.x(), end.y() - bend), end)
+    return path
+
+
+def _row_start(target: Slot, layout: Layout) -> float:
+    return min(slot.x for slot in layout.slots if slot.row == target.row)

@@ -1,0 +1,233 @@
+"""Where the parts of a figure lie: rows like lines of text, cells kept whole, long stages folded. No widgets here.
+
+Lengths are pixels at 100 %. The scene's origin is the upper left corner.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.engines.figure import Figure, Node
+
+GAP, CELL_GAP, MARGIN = 18.0, 22.0, 24.0  # between blocks, more between cells, around all
+LARGEST = 84.0  # side of the largest block's face
+CIRCLE = 24.0  # an addition
+FOLDABLE = 5  # cells in a stage from which on it folds to its first and last
+STAGE_HEAD = 24.0
+SAID = 120.0  # room beside the last block for what the network says
+ROW_GAP = 40.0
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """A node, or what stands for folded cells. `x`, `y`: upper left corner of its place; `axis`: height of the line on
+    which its row lies; the words lie from `words` on."""
+
+    id: str
+    node: Node | None
+    hidden: tuple[Node, ...]  # the nodes that are folded away here
+    stage: int | None
+    row: int
+    x: float
+    y: float
+    width: float
+    height: float
+    axis: float
+    words: float
+
+    @property
+    def centre(self) -> float:
+        return self.x + self.width / 2
+
+
+@dataclass(frozen=True)
+class StageBox:
+    """A stage's ground in one row."""
+
+    stage: int
+    x: float
+    y: float
+    width: float
+    height: float
+    first: bool  # its title stands here
+    open: bool | None  # None: too short to fold
+
+
+@dataclass(eq=False)
+class Layout:
+    slots: list[Slot] = field(default_factory=list)
+    stages: list[StageBox] = field(default_factory=list)
+    width: float = 0.0
+    height: float = 0.0
+    arcs: float = 0.0  # how far above the axis bypasses run
+
+    def slot(self, node: str) -> Slot | None:
+        """Where a node lies, or what it is folded into."""
+        for slot in self.slots:
+            if slot.id == node or any(n.id == node for n in slot.hidden):
+                return slot
+        return None
+
+
+def side(shape: Sequence[int]) -> float:
+    """Of a block's face, by its places: 224 pixels are the largest; small ones shrink more slowly than they would."""
+    if len(shape) < 3 or shape[1] * shape[2] == 1:
+        return LARGEST
+    return max(16.0, min(LARGEST, LARGEST * (max(shape[1:]) / 224) ** 0.4))
+
+
+def depth(shape: Sequence[int]) -> float:
+    """How deep a block is, by its channels: logarithmic, or 2,048 would fill the screen."""
+    return 3.0 + 2.6 * math.log2(max(1, shape[0])) if len(shape) == 3 and shape[1] * shape[2] > 1 else 5.0
+
+
+def face_width(shape: Sequence[int]) -> float:
+    return side(shape) if len(shape) == 3 and shape[1] * shape[2] > 1 else 14.0
+
+
+def arrange(
+    figure: Figure,
+    words: Callable[[Node | None, tuple[Node, ...]], float],
+    line: float,
+    unfolded: set[int],
+    width: float,
+) -> Layout:
+    """`words` measures what stands under a block, `line` is the height of one line of it; `width`: no row is longer,
+    unless a single cell is."""
+    units = _units(figure, unfolded)
+    towers = max((node.towers for node in figure.nodes), default=1)
+    chips = any(node.lane < 0 for node in figure.nodes)
+    bypasses = any(edge.kind == "bypass" for edge in figure.edges)
+    has_stages = bool(figure.stages)
+    body = (LARGEST + 18.0) * (1 if towers == 1 else 1.5)
+    arcs = body / 2 + (4 + 2 * line if chips else 14.0 if bypasses else 0.0)
+    head = STAGE_HEAD if has_stages else 0.0
+    row_height = head + arcs + (line if bypasses and not chips else 0.0) + 8 + body / 2 + 4 * line + 10
+    layout = Layout(arcs=arcs - (line if chips else 0.0))
+    x, row, last_stage = MARGIN, 0, None
+    for unit in units:
+        widths = [_width(slot, words) for slot in unit]
+        stage = unit[0][2]
+        before = 0.0 if x == MARGIN else CELL_GAP if stage is not None and stage == last_stage else GAP + CELL_GAP
+        length = sum(widths) + GAP * (len(widths) - 1)
+        if x > MARGIN and x + before + length > width - MARGIN:
+            x, row, before = MARGIN, row + 1, 0.0
+        x += before
+        top = MARGIN + row * (row_height + ROW_GAP)
+        axis = top + row_height - 4 * line - 10 - body / 2
+        for (node, hidden, where), wide in zip(unit, widths, strict=True):
+            name = node.id if node is not None else hidden[0].id
+            layout.slots.append(
+                Slot(
+                    name, node, hidden, where, row, x, axis - body / 2, wide, body + 4 * line + 8, axis, axis + body / 2
+                )
+            )
+            x += wide + GAP
+        x -= GAP
+        layout.width = max(layout.width, x + MARGIN)
+        last_stage = stage
+    if layout.slots and layout.slots[-1].node is not None and layout.slots[-1].node.said:
+        layout.width = max(layout.width, x + SAID + MARGIN)
+    layout.height = 2 * MARGIN + (row + 1) * (row_height + ROW_GAP) - ROW_GAP
+    _place_chips(figure, layout, words, line)
+    layout.stages = _stage_boxes(figure, layout, unfolded, row_height, head)
+    return layout
+
+
+Unit = list[
+    tuple["Node | None", "tuple[Node, ...]", "int | None"]
+]  # slots that stay together: node, folded ones, stage
+
+
+def foldable(figure: Figure, stage: int) -> bool:
+    return figure.stages[stage].cells >= FOLDABLE
+
+
+def _units(figure: Figure, unfolded: set[int]) -> list[Unit]:
+    """Cells and single nodes in order of their columns; bypass nodes have no place of their own on the line."""
+    first = {s: min(k for k, c in enumerate(figure.cells) if c.stage == s) for s in range(len(figure.stages))}
+    units: list[Unit] = []
+    cell_before: int | None = None
+    folded: dict[int, list[Node]] = {}
+    for node in figure.nodes:
+        stage = figure.cells[node.cell].stage if node.cell is not None else None
+        if node.cell is not None and stage is not None and foldable(figure, stage) and stage not in unfolded:
+            place = node.cell - first[stage]
+            if 0 < place < figure.stages[stage].cells - 1:
+                if stage not in folded:
+                    units.append([])  # filled when all of them are known
+                folded.setdefault(stage, []).append(node)
+                units[-1][:] = [(None, tuple(folded[stage]), stage)]
+                cell_before = None
+                continue
+        if node.lane != 0:
+            continue
+        if node.cell is not None and node.cell == cell_before:
+            units[-1].append((node, (), stage))
+        else:
+            units.append([(node, (), stage)])
+        cell_before = node.cell
+    return units
+
+
+def _width(
+    slot: tuple[Node | None, tuple[Node, ...], int | None], words: Callable[[Node | None, tuple[Node, ...]], float]
+) -> float:
+    node, hidden, _ = slot
+    if node is not None and node.kind == "add":
+        return CIRCLE + 16
+    drawn = 48.0 if node is None else face_width(node.shape) + depth(node.shape)
+    return max(drawn, words(node, hidden)) + 4
+
+
+def _place_chips(
+    figure: Figure, layout: Layout, words: Callable[[Node | None, tuple[Node, ...]], float], line: float
+) -> None:
+    """Small nodes above the line, over the middle of what they pass by."""
+    on_line = {slot.id: slot for slot in layout.slots}
+    for node in figure.nodes:
+        if node.lane == 0:
+            continue
+        passed = [
+            s for s in on_line.values() if s.node is not None and s.node.cell == node.cell and s.node.kind != "add"
+        ]
+        if not passed:
+            continue  # folded away
+        wide = words(node, ()) + 12
+        centre = (passed[0].x + passed[-1].x + passed[-1].width) / 2
+        axis = passed[0].axis - layout.arcs
+        high = 2 * line + 6
+        layout.slots.append(
+            Slot(
+                node.id,
+                node,
+                (),
+                passed[0].stage,
+                passed[0].row,
+                centre - wide / 2,
+                axis - high / 2,
+                wide,
+                high,
+                axis,
+                axis,
+            )
+        )
+    layout.slots.sort(key=lambda slot: (slot.row, slot.centre, slot.axis))
+
+
+def _stage_boxes(figure: Figure, layout: Layout, unfolded: set[int], row_height: float, head: float) -> list[StageBox]:
+    boxes: list[StageBox] = []
+    told: set[int] = set()
+    rows = sorted({(slot.stage, slot.row) for slot in layout.slots if slot.stage is not None})
+    for stage, row in rows:
+        here = [slot for slot in layout.slots if slot.stage == stage and slot.row == row]
+        left, right = min(slot.x for slot in here), max(slot.x + slot.width for slot in here)
+        top = MARGIN + row * (row_height + ROW_GAP)
+        is_open = stage in unfolded if foldable(figure, stage) else None
+        boxes.append(StageBox(stage, left - 10, top, right - left + 20, row_height + 4, stage not in told, is_open))
+        told.add(stage)
+    return boxes
