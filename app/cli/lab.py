@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from app.cli.output import CommandError, UsageError, bar, duration, json_line, line, prepare_json, say, styled, table
 
 if TYPE_CHECKING:
-    from app.engines.lab import Fresh, GradientCurve, Label, Place, Race, RaceEnd, RacePoint, Setup, SignalCurve
+    from app.engines.classify import Label
+    from app.engines.lab import Fresh, GradientCurve, Place, Race, RaceEnd, RacePoint, Setup, SignalCurve
     from app.store.catalog import Store
 
 FRESH = ("plain", "residual")
 LARGEST_SEED = 2**31 - 1
+WORST = 3.0  # nats: a full bar of the race. Guessing among eight shapes costs 2.08
 
 DESCRIPTION = """\
 Why did depth stop at AlexNet's 8 layers, and what changed with ResNet's 100 and more? Three experiments with and
@@ -50,10 +52,17 @@ GRADIENT = """\
 What is measured: the norm of the loss's gradient by the activations that leave each block ("by output") and by the
 weights in it ("by weights", what training goes by). The loss is the cross-entropy with the class that a trained network
 puts first with its bypasses whole, and with the least probable class of a fresh one, so that there is an error."""
+SIGNAL_JSON = """\
+{"picture", "network", "bypass", "cut", "before", "top", "ms", "device",
+  "places": [{"name", "layers", "block", "bypass", "rms"}, …]}; "before" is the RMS of the picture itself."""
+GRADIENT_JSON = """\
+{"picture", "network", "bypass", "cut", "loss", "target", "top", "ms", "device",
+  "places": [{"name", "layers", "block", "bypass", "by_output", "by_weights"}, …]}"""
 RACE_EPILOG = """\
 Both networks have the same first weights and see the same drawings in the same order: eight shapes, turned, moved and
-scaled, in noise, 16 x 16 pixels. The verdict compares the mean losses of the last fifth of the steps: a network is ahead
-where its loss is less than 0.8 of the other's. 300 steps of 56 layers take about half a minute on an idle processor.
+scaled, in noise, 16 x 16 pixels. The verdict compares the mean losses of the last fifth of the steps: a network is
+ahead where its loss is less than 0.8 of the other's. 300 steps of 56 layers take
+about half a minute on an idle processor.
 
 --json prints a line for each step, as it comes, and one for the end:
   {"step": 1, "plain": {"loss": 2.1, "accuracy": null}, "residual": {"loss": 2.3, "accuracy": null}}
@@ -74,25 +83,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
         allow_abbrev=False,
     )
     inner = command.add_subparsers(title="experiments", metavar="EXPERIMENT", required=True)
-    shared = (
-        '"picture", "network", "bypass", "cut", "places": [{{"name", "layers", "block", "bypass", {0}}}, …],\n  {1}'
-    )
-    _add_curve(
-        inner,
-        debug,
-        "signal",
-        "how large the activations are, block by block",
-        SIGNAL,
-        "{" + shared.format('"rms"', '"before", "top", "ms", "device"}. "before" is the picture\'s own RMS.'),
-    )
-    _add_curve(
-        inner,
-        debug,
-        "gradient",
-        "how large the loss's gradient is, block by block",
-        GRADIENT,
-        "{" + shared.format('"by_output", "by_weights"', '"loss", "target", "top", "ms", "device"}'),
-    )
+    _add_curve(inner, debug, "signal", "how large the activations are, block by block", SIGNAL, SIGNAL_JSON)
+    _add_curve(inner, debug, "gradient", "how large the loss's gradient is, block by block", GRADIENT, GRADIENT_JSON)
     race = inner.add_parser(
         "race",
         help="a plain and a residual network learn the same task",
@@ -197,6 +189,7 @@ def _setup(options: argparse.Namespace, store: Store) -> Setup:
     """What the options ask for. Raises UsageError, and CommandError for a model whose file isn't here."""
     from app.cli.classify import chosen
     from app.engines import lab
+    from app.store.errors import StoreError
 
     cut = tuple(sorted(set(options.cut or ())))
     network: str | Fresh
@@ -211,22 +204,20 @@ def _setup(options: argparse.Namespace, store: Store) -> Setup:
         if options.model == "plain" and (options.bypass != 1 or cut):
             raise UsageError("A plain network has no bypasses: --bypass and --cut are for residual ones.")
     else:
-        network = options.model
+        network = model = str(options.model)
         given = {"--depth": options.depth, "--init": options.init, "--seed": options.seed}
         for_fresh = [name for name, value in given.items() if value is not None]
         if options.no_norm or for_fresh:
             what = ("--no-norm", *for_fresh)[0 if options.no_norm else 1]
-            raise UsageError(f"{what} is for fresh networks (--model plain or residual); “{network}” is trained.")
-        if "," in network:
+            raise UsageError(f"{what} is for fresh networks (--model plain or residual); “{model}” is trained.")
+        if "," in model:
             raise UsageError("The laboratory looks at one network at a time: give --model one name.")
     try:
-        if isinstance(network, str) and not lab.is_residual(store.card(network)):
-            lab.count_blocks(network, store)
-        if isinstance(network, str):
-            chosen([network])
         count = lab.count_blocks(network, store)
-    except (lab.LabError, lab.StoreError) as error:
+    except (lab.LabError, StoreError) as error:
         raise UsageError(str(error)) from error
+    if isinstance(network, str):
+        chosen([network])
     if cut and cut[-1] > count:
         raise UsageError(f"There is no block {cut[-1]} to cut: this network has blocks 1 to {count}.")
     return lab.Setup(network, options.bypass, cut)
@@ -302,11 +293,11 @@ def _as_text(picture: str, curve: SignalCurve | GradientCurve) -> str:
     from app.engines.lab import SignalCurve
 
     title = "Signal" if isinstance(curve, SignalCurve) else "Gradient"
-    lines = [styled(f"{title} through {_named(curve.setup)}, on {picture}", "bold"), ""]
+    lines = [styled(f"{title} through {_named(curve.setup)}, on {picture}", "bold"), f"({_how(curve.setup)})", ""]
     columns: dict[str, Sequence[float]]
     if isinstance(curve, SignalCurve):
         columns = {"RMS": curve.rms}
-        lines.append(f"The picture itself: {curve.before:.2g}.")
+        lines.append(f"The picture itself has {curve.before:.2g}.")
     else:
         columns = {"by output": curve.outputs, "by weights": curve.weights}
         wanted = f"“{curve.target.label}”" if curve.target else "the class it holds least probable"
@@ -330,17 +321,20 @@ def _as_text(picture: str, curve: SignalCurve | GradientCurve) -> str:
 
 def _named(setup: Setup) -> str:
     network = setup.network
-    if isinstance(network, str):
-        name = network
-    else:
+    return network if isinstance(network, str) else f"a {network.kind} network of {network.depth} layers"
+
+
+def _how(setup: Setup) -> str:
+    """The rest of it: first weights, and what is done to the bypasses."""
+    words = []
+    if not isinstance(network := setup.network, str):
         norm = "batch normalisation" if network.norm else "no normalisation"
-        name = f"a {network.kind} network of {network.depth} layers"
-        name += f" ({norm}, “{network.init}” first weights, seed {network.seed})"
+        words.append(f"{norm}, “{network.init}” first weights, seed {network.seed}")
     if setup.bypass != 1:
-        name += f", bypasses scaled to {setup.bypass:g}"
+        words.append(f"bypasses scaled to {setup.bypass:g}")
     if setup.cut:
-        name += f", {'blocks' if len(setup.cut) > 1 else 'block'} {', '.join(map(str, setup.cut))} cut"
-    return name
+        words.append(f"{'blocks' if len(setup.cut) > 1 else 'block'} {', '.join(map(str, setup.cut))} cut")
+    return "; ".join(words) or "as it was trained"
 
 
 def _bypass(place: Place) -> str:
@@ -383,8 +377,7 @@ def _race(options: argparse.Namespace) -> int:
             else:
                 _show_end(value, options.json)
     except KeyboardInterrupt:
-        say(f"Cancelled after {done} of {race.steps} steps.")
-        raise
+        raise KeyboardInterrupt(f"Cancelled after {done} of {race.steps} steps.") from None
     return 0
 
 
@@ -399,9 +392,6 @@ def _show_point(point: RacePoint, json: bool) -> None:
             f"{point.step:6}   {point.plain_loss:6.3f} {plain_bar}   {point.plain_accuracy * 100:5.1f} %   "
             f"{point.residual_loss:6.3f} {residual_bar}   {point.residual_accuracy * 100:5.1f} %"
         )
-
-
-WORST = 3.0  # nats: a full bar. Guessing among eight shapes costs 2.08
 
 
 def _show_end(end: RaceEnd, json: bool) -> None:

@@ -135,7 +135,7 @@ class SignalCurve:
     before: float
     rms: tuple[float, ...]  # one a place
     top: tuple[Label, ...]
-    took_ms: float
+    took_ms: float  # of the computing, without preparing network and picture
     device: str
 
 
@@ -157,7 +157,7 @@ class GradientCurve:
     loss: float  # in nats
     target: Label | None  # its probability: as the bypasses now are
     top: tuple[Label, ...]  # as in `SignalCurve`
-    took_ms: float
+    took_ms: float  # of the computing, without preparing network and picture
     device: str
 
 
@@ -347,11 +347,11 @@ class LabEngine:
     # Signal and gradient
 
     def _signal(self, request: Signal) -> Generator[None, None, SignalCurve]:
-        begin = time.perf_counter()
         setup = request.setup
         subject, _, x = yield from self._prepared(request.picture, setup)
         from app.engines import depth
 
+        begin = time.perf_counter()
         scales = subject.scales(setup.bypass, setup.cut)
         before = depth.rms(x)
         rms, logits = yield from depth.paced(depth.forward(subject.parts, scales, x), subject.threads)
@@ -360,11 +360,11 @@ class LabEngine:
         return SignalCurve(setup, places, before, rms, top, _ms(begin), subject.device.name)
 
     def _gradient(self, request: Gradient) -> Generator[None, None, GradientCurve]:
-        begin = time.perf_counter()
         setup = request.setup
         subject, picture, x = yield from self._prepared(request.picture, setup)
         from app.engines import depth
 
+        begin = time.perf_counter()
         scales = subject.scales(setup.bypass, setup.cut)
         first = None if subject.card is None else (yield from self._whole(subject, picture, x))
         back: Backward = yield from depth.paced(depth.backward(subject.parts, scales, x, first), subject.threads)
