@@ -1,4 +1,4 @@
-"""How the parts of a figure are painted: blocks with their maps, bypasses, stages. One item each; nothing is asked here.
+"""How the parts of a figure are painted: blocks with their maps, bypasses, stages. One item each.
 
 A block is drawn as in AlexNet's figure 2: its face as wide as its grid has places, its depth by its channels. On the
 face lies what the block makes of the picture. Bypasses are the curves of the ResNet paper's figure 2.
