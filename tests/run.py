@@ -31,7 +31,7 @@ GATES: tuple[tuple[str, ...], ...] = (
     (str(PYTHON), "-m", "ruff", "check"),
     (str(PYTHON), "-m", "ruff", "format", "--check"),
     (str(PYTHON), "-m", "mypy"),
-    (str(SCRIPTS / "lint-imports"),),
+    (str(SCRIPTS / "lint-imports"), "--no-logo"),
 )
 
 

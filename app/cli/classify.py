@@ -49,7 +49,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
         allow_abbrev=False,
     )
     command.add_argument(
-        "paths", nargs="+", metavar="PATH", help="a picture, or a folder: all pictures in it and its subfolders"
+        "paths",
+        nargs="+",
+        type=_path,
+        metavar="PATH",
+        help="a picture, or a folder: all pictures in it and its subfolders",
     )
     command.add_argument(
         "--model",
@@ -60,7 +64,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     )
     command.add_argument("--top", "-n", type=_top, default=5, metavar="N", help="classes a picture (default: 5)")
     command.add_argument("--json", action="store_true", help="one JSON object a line, see below")
-    command.add_argument("--csv", metavar="FILE", help="also write a table: a line for each picture, model and class")
+    command.add_argument(
+        "--csv", type=_path, metavar="FILE", help="also write a table: a line for each picture, model and class"
+    )
     command.add_argument(
         "--device",
         choices=("auto", "cuda", "mps", "cpu"),
@@ -78,6 +84,12 @@ def _top(text: str) -> int:
     if not 1 <= number <= 1000:
         raise argparse.ArgumentTypeError(f"“{text}” is not a number from 1 to 1000")
     return number
+
+
+def _path(text: str) -> str:
+    if not text:  # a shell's variable that isn't set; the empty path would be the folder one is in
+        raise argparse.ArgumentTypeError("an empty name can't be opened")
+    return text
 
 
 @dataclass
@@ -208,8 +220,7 @@ def classify(
                 raise CommandError(_with_cause(answer.sentence))
     except KeyboardInterrupt:
         ticket.cancel()
-        say(f"Cancelled after {tally.pictures} of {len(paths)} pictures.")
-        raise
+        raise KeyboardInterrupt(f"Cancelled after {tally.pictures} of {len(paths)} pictures.") from None
     finally:
         worker.close()
 

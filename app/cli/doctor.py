@@ -4,8 +4,11 @@ broken: each part is looked at by itself, and whatever it raises becomes a line.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import platform
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +17,16 @@ from app.cli.output import line, size, styled
 
 EPILOG = """\
 Looks at the libraries, devices, cameras (by name; none is switched on), folders and models of this machine. Reads no
-pictures and uses no network. Paths inside your home folder are shortened to ~.
+pictures and uses no network. Your home folder is written as ~, and the names of people in paths as …, so that the
+report can be shown to others.
 
 exit codes: 0 where all is well; 1 where something is broken
+"""
+# What the window needs of Qt, tried in a process of its own, as Qt ends a process that it can't work in.
+QT_TRIAL = """\
+from PySide6 import QtGui, QtSvg, QtWidgets
+application = QtGui.QGuiApplication(["triptych"])
+print(len(QtGui.QFontDatabase.families()), "fonts")
 """
 
 
@@ -44,7 +54,7 @@ class Report:
 
     def fact(self, name: str, value: str, good: bool | None = None) -> None:
         mark = {None: " ", True: styled("+", "green"), False: styled("!", "red")}[good]
-        line(f"{mark} {name:<24} {value}".rstrip())
+        line(f"{mark} {name:<24} {_short(value)}".rstrip())
 
     def problem(self, name: str, value: str, advice: str) -> None:
         self.fact(name, value, False)
@@ -69,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     line("\n" + styled("What to do", "bold"))
     for number, advice in enumerate(dict.fromkeys(report.problems), 1):
-        line(f"{number}. {advice}")
+        line(f"{number}. {_short(advice)}")
     return 1
 
 
@@ -85,7 +95,7 @@ def _program(report: Report) -> None:
     from app.cli import own_version
 
     report.fact("version", own_version())
-    report.fact("Python", f"{platform.python_version()}, {platform.python_implementation()}, {_short(sys.executable)}")
+    report.fact("Python", f"{platform.python_version()}, {platform.python_implementation()}, {sys.executable}")
     report.fact("system", f"{platform.system()} {platform.release()}, {platform.machine()}")
     report.fact("processor", f"{_processor()}, {os.cpu_count()} threads")
     try:
@@ -108,13 +118,18 @@ def _processor() -> str:
 
 
 def _libraries(report: Report) -> None:
-    from app.cli.libraries import LIBRARIES, installed, reinstall, why_not
+    from app.cli.libraries import LIBRARIES, installed, reinstall, tested, why_not
 
     for library in LIBRARIES:
         version = installed(library.distribution)
         reason = why_not(library)
         if reason is None:
-            report.fact(library.distribution, version or "there", True)
+            pinned = tested(library.distribution)
+            if version and pinned and version.partition("+")[0] != pinned:
+                advice = f"{library.distribution}: {reinstall(library.distribution, pinned)}"
+                report.problem(library.distribution, f"{version}, but Triptych is tested with {pinned}", advice)
+            else:
+                report.fact(library.distribution, version or "there", True)
             continue
         advice = f"{library.distribution}, needed for {library.use}: {reinstall(library.distribution)}"
         report.problem(library.distribution, f"{version or ''} can't be loaded: {reason}".strip(), advice)
@@ -128,29 +143,46 @@ def _libraries(report: Report) -> None:
 
 
 def _window(report: Report) -> None:
-    if not sys.platform.startswith("linux"):
-        report.fact("system libraries", "come with PySide6", True)
-        return
-    from app.gui.system import missing_libraries  # imports no Qt
+    from app.gui import system  # imports no Qt
 
-    missing = list(missing_libraries())
-    if not missing:
+    missing = system.missing_libraries()
+    if missing:
+        advice = f"Qt's system libraries: {system.advice(missing)}"
+        report.problem("system libraries", "missing: " + ", ".join(missing), advice)
+    elif sys.platform.startswith("linux"):
         report.fact("system libraries", "all there", True)
     else:
-        names = ", ".join(str(name) for name in missing)
-        report.problem("system libraries", f"missing: {names}", f"Qt's system libraries: {_packages(missing)}")
+        report.fact("system libraries", "come with PySide6", True)
+    _qt(report, whole=not missing)
     seen = [name for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM") if os.environ.get(name)]
-    report.fact("screen", ", ".join(f"{name}={os.environ[name]}" for name in seen) or "none (no DISPLAY)")
+    screen = ", ".join(f"{name}={os.environ[name]}" for name in seen)
+    problem = system.screen_problem()
+    if seen and problem:
+        report.problem("screen", f"{screen} can't be opened", problem)
+    else:
+        report.fact("screen", "none here; the command line works without" if problem else screen or "there")
 
 
-def _packages(missing: list[object]) -> str:
-    """What to install, in the window's own words where it has some."""
+def _qt(report: Report, whole: bool) -> None:
+    """Loads Qt in another process, without a screen, and counts the fonts. `whole`: the system's libraries are there;
+    where they aren't, that has been said already."""
+    if importlib.util.find_spec("PySide6") is None or getattr(sys, "frozen", False) or not whole:
+        return
+    from app.cli.libraries import reinstall
     from app.gui import system
 
-    advice = getattr(system, "advice", None)
-    if callable(advice):
-        return str(advice(missing))
-    return "install the packages that bring " + ", ".join(str(name) for name in missing)
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_LOGGING_RULES": "*=false"}
+    trial = subprocess.run(  # noqa: S603 - our own Python, our own words
+        [sys.executable, "-c", QT_TRIAL], capture_output=True, text=True, errors="replace", env=environment, timeout=60
+    )
+    if trial.returncode:
+        said = trial.stderr.strip().splitlines() or [f"it ends with code {trial.returncode}"]
+        advice = f"PySide6-Essentials, needed for the window: {reinstall('PySide6-Essentials')}"
+        report.problem("Qt", f"can't be started: {said[-1]}", advice)
+    elif trial.stdout.startswith("0 "):
+        report.problem("fonts", "none", system.NO_FONTS)
+    else:
+        report.fact("Qt", f"starts; {trial.stdout.strip()}", True)
 
 
 def _devices(report: Report) -> None:
@@ -186,16 +218,16 @@ def _folders(report: Report) -> None:
     from app.store import locate
 
     for name in ("weights", "assets"):
-        report.fact(name, _short(locate.bundled(name)), True)
+        report.fact(name, str(locate.bundled(name)), True)
     folders = locate.folders()
     for name in ("config", "data", "cache", "logs", "models"):
         path = getattr(folders, name)
         nearest = next(parent for parent in (path, *path.parents) if parent.exists())
         if os.access(nearest, os.W_OK):
-            report.fact(name, _short(path) + ("" if path.exists() else " (not made yet)"), True)
+            report.fact(name, str(path) + ("" if path.exists() else " (not made yet)"), True)
         else:
-            advice = f"Make {_short(nearest)} writable, or set {locate.HOME_VARIABLE} to a folder that is."
-            report.problem(name, f"{_short(path)} can't be written to", advice)
+            advice = f"Make {nearest} writable, or set {locate.HOME_VARIABLE} to a folder that is."
+            report.problem(name, f"{path} can't be written to", advice)
 
 
 def _models(report: Report) -> None:
@@ -222,7 +254,15 @@ def _models(report: Report) -> None:
         report.problem("card", problem, problem)
 
 
-def _short(path: str | Path) -> str:
-    """With ~ for the home folder, so that a report carries no name of a person."""
-    text, home = str(path), str(Path.home())
-    return "~" + text[len(home) :] if text == home or text.startswith(home + os.sep) else text
+def _short(text: str) -> str:
+    """`text` with ~ for the home folder and … for other names of people in paths: a report is there to be shown."""
+    for home in {str(Path.home()), str(Path.home().resolve())}:
+        if len(home) > 1:
+            # A shell expands no ~ between quotation marks: they go, or stand behind it where there are blanks.
+            text = re.sub(f'"{re.escape(home + os.sep)}([^"]*)"', _unquoted, text)
+            text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+    return re.sub(r"((?:/home|/media|/Users|\\Users)[/\\])[^/\\\s\"]+", r"\1…", text)
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    return f"~{os.sep}" + (f'"{found[1]}"' if " " in found[1] else found[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import re
 import sys
 from collections.abc import Callable
@@ -31,6 +32,8 @@ LIBRARIES = (
     Library("safetensors", "safetensors", "reading weights"),
     Library("sentencepiece", "sentencepiece", "translating", optional=True),
     Library("httpx", "httpx", "downloading models", optional=True),
+    Library("filelock", "filelock", "downloading and importing models", optional=True),
+    Library("tomli_w", "tomli-w", "importing models", optional=True),
     Library("platformdirs", "platformdirs", "finding your folders"),
     Library("psutil", "psutil", "showing memory", optional=True),
     Library("PySide6", "PySide6-Essentials", "the window"),
@@ -45,28 +48,40 @@ def installed(distribution: str) -> str | None:
         return None
 
 
-def reinstall(distribution: str) -> str:
-    """The command that puts a library right: the version that is there, or that Triptych asks for."""
+def reinstall(distribution: str, version: str | None = None) -> str:
+    """The command that puts a library right: `version`, or the one that is there, or what Triptych asks for."""
     pip = f'"{sys.executable}" -m pip install --force-reinstall --no-deps'
     there = installed(distribution)
-    if there is not None:
-        cpu = " --index-url https://download.pytorch.org/whl/cpu" if there.endswith("+cpu") else ""
-        return f'{pip} "{distribution}=={there}"{cpu}'
-    wanted = distribution
+    if there is None:
+        return f'{pip} "{_required(distribution)}"'
+    cpu = " --index-url https://download.pytorch.org/whl/cpu" if there.endswith("+cpu") else ""
+    return f'{pip} "{distribution}=={version or there}"{cpu}'
+
+
+def tested(distribution: str) -> str | None:
+    """The version that Triptych is pinned to; None for the many that it isn't picky about."""
+    return _required(distribution).partition("==")[2] or None
+
+
+def _required(distribution: str) -> str:
+    """The requirement as Triptych's own metadata have it, such as "numpy>=2.0"; the bare name where they have none."""
     try:
-        for requirement in importlib.metadata.requires("triptych") or ():
-            name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-            if name.lower() == distribution.lower() and "extra ==" not in requirement:
-                wanted = requirement.split(";")[0].strip()
+        requirements = importlib.metadata.requires("triptych") or ()
     except importlib.metadata.PackageNotFoundError:
-        pass
-    return f'{pip} "{wanted}"'
+        requirements = ()
+    for requirement in requirements:
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        if name.lower() == distribution.lower() and "extra ==" not in requirement:
+            return requirement.split(";")[0].strip()
+    return distribution
 
 
 def why_not(library: Library) -> str | None:
     """Tries to import it. None where that works, else the reason. Qt is only looked for, never imported here."""
     if library.module == "PySide6":
-        return None if importlib.util.find_spec("PySide6") else "it is not installed"
+        if importlib.util.find_spec("PySide6"):
+            return None
+        return "it is not installed" if installed(library.distribution) is None else "its files are missing"
     try:
         _importer(library.module)()
     except Exception as error:  # a broken installation may raise anything: OSError, AttributeError …

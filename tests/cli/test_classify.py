@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -132,6 +133,8 @@ def test_names_that_are_no_text(command: Command, picture: Path) -> None:
     ("arguments", "said"),
     [
         (["classify"], "PATH"),
+        (["classify", ""], "an empty name can't be opened"),
+        (["classify", "x.png", "--csv", ""], "an empty name can't be opened"),
         (["classify", "x.png", "--top", "0"], "“0” is not a number from 1 to 1000"),
         (["classify", "x.png", "--device", "tpu"], "invalid choice"),
         (["classify", "x.png", "--model", "a,,b"], "--model wants names"),
@@ -173,6 +176,19 @@ def test_unexpected_errors_are_a_sentence(command: Command, picture: Path, monke
     for arguments in (["--debug", "classify", str(picture)], ["classify", "--debug", str(picture)]):
         with pytest.raises(RuntimeError, match="the sky"):
             run(arguments)
+
+
+def test_a_full_disk_and_ctrl_c(command: Command, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt("Cancelled after 3 of 8 pictures.")
+
+    monkeypatch.setattr(classify, "chosen", full)
+    assert "There is no space left" in command("classify", picture, code=1)[1]
+    monkeypatch.setattr(classify, "chosen", interrupted)
+    assert command("classify", picture, code=130)[1] == "Cancelled after 3 of 8 pictures.\n"
 
 
 def test_a_library_that_cannot_be_loaded(command: Command, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

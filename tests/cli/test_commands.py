@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +72,18 @@ def test_without_a_window(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setitem(sys.modules, "app.gui.start", None)
     assert main([]) == 1
     assert "pip install" in capsys.readouterr().err
+
+
+def test_qt_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from app.__main__ import main
+    from app.gui import start
+
+    monkeypatch.setattr("app.gui.system.problem", lambda: None)
+    monkeypatch.setattr("app.gui.system.keep_constants", lambda: None)
+    monkeypatch.setattr(start, "_before_qt", lambda: None)
+    monkeypatch.setitem(sys.modules, "PySide6.QtWidgets", None)
+    assert main([]) == 1
+    assert "triptych classify PICTURE" in capsys.readouterr().err
 
 
 def test_no_arguments_open_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,12 +213,70 @@ def test_doctor_when_libraries_are_broken(command: Command, monkeypatch: pytest.
     assert err == ""
 
 
-def test_doctor_shortens_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/ada/.cache", "~/.cache"),
+        ("/home/ada", "~"),
+        ("No /home/ada/lib/libx.so: no such file", "No ~/lib/libx.so: no such file"),
+        ('"/home/ada/.venv/bin/python" -m pip', "~/.venv/bin/python -m pip"),
+        ('"/home/ada/my things/bin/python" -m pip', '~/"my things/bin/python" -m pip'),
+        ("/home/adalbert/x", "/home/…/x"),
+        ("/media/ada/STICK", "/media/…/STICK"),
+        (r"C:\Users\Grace\x", r"C:\Users\…\x"),
+        ("/usr/share/fonts", "/usr/share/fonts"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
+def test_doctor_names_nobody(text: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.cli.doctor import _short
 
-    monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
-    assert _short("/home/somebody/.cache") == "~/.cache"
-    assert _short("/home/somebodyelse") == "/home/somebodyelse"
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
+    assert _short(text) == shown
+
+
+def test_doctor_says_when_the_tested_pair_is_another(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.cli import doctor, libraries
+
+    monkeypatch.setattr(doctor, "_models", lambda report: None)
+    monkeypatch.setattr(libraries, "why_not", lambda library: None)
+    monkeypatch.setattr(libraries, "installed", lambda name: {"torch": "2.9.1+cpu", "numpy": "2.4.0"}.get(name))
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["numpy>=2.0", "torch==2.13.0"])
+    out, _ = command("doctor", code=1)
+    assert "! torch                    2.9.1+cpu, but Triptych is tested with 2.13.0" in out
+    assert '"torch==2.13.0" --index-url https://download.pytorch.org/whl/cpu' in out
+    assert "+ numpy                    2.4.0" in out
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Qt brings its libraries elsewhere")
+def test_doctor_says_which_packages_the_window_lacks(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.gui import system
+
+    monkeypatch.setattr(system, "missing_libraries", lambda: ["libEGL.so.1"])
+    out, _ = command("doctor", code=1)
+    assert "! system libraries         missing: libEGL.so.1" in out
+    assert "sudo apt install libegl1" in out
+    assert "sudo dnf install libglvnd-egl" in out
+
+
+def test_doctor_tries_qt_in_a_process_of_its_own(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.cli import doctor
+
+    assert re.search(r"\+ Qt +starts; \d+ fonts", command("doctor")[0])
+    monkeypatch.setattr(doctor, "QT_TRIAL", "raise ImportError('libEGL.so.1: cannot open shared object file')")
+    out, _ = command("doctor", code=1)
+    assert "can't be started: ImportError: libEGL.so.1" in out
+    assert '"PySide6-Essentials==' in out
+    monkeypatch.setattr(doctor, "QT_TRIAL", "print('0 fonts')")
+    assert "apt install fonts-dejavu-core" in command("doctor", code=1)[0]
+
+
+def test_libraries_are_those_of_the_project_file() -> None:
+    from app.cli.libraries import LIBRARIES
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {re.split(r"[^\w.-]", entry, maxsplit=1)[0] for entry in project["dependencies"]}
+    assert {library.distribution for library in LIBRARIES} == wanted
 
 
 def test_doctor_says_what_is_damaged(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
