@@ -189,8 +189,8 @@ def _download(store: Store, card: Card, mirror: str | None) -> None:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
         shown.end()
-        say(f"What has come of {card.id} is kept; the same command goes on from there.")
-        raise
+        kept = f"Cancelled. What has come of {card.id} is kept; the same command goes on from there."
+        raise KeyboardInterrupt(kept) from None
     shown.end()
     found, sentence = _checked(store, card.id)
     if not found:
