@@ -89,7 +89,22 @@ class ClassifyPanel(QWidget):
             self._fill_labels()
             return self.labels
 
+        def figure() -> QWidget:
+            from app.gui.classify.figure_view import FigureTab
+
+            return FigureTab(self._context, self.session, self.saver, self.inside)
+
+        def laboratory() -> QWidget:
+            from app.gui.lab.view import LabView
+
+            view = LabView(self._context, self.session, self.inside)
+            view.models_wanted.connect(self.models_wanted)
+            view.said.connect(self.say)
+            return view
+
         self.inside.add("labels", self.tr("&Labels"), labels)
+        self.inside.add("figure", self.tr("&Figure"), figure, least=340)
+        self.inside.add("laboratory", self.tr("L&aboratory"), laboratory, least=380)
         self.inside.choose(self._context.settings.value("classify.inside", ""))
 
     def _connect(self) -> None:
@@ -215,6 +230,8 @@ class ClassifyPanel(QWidget):
     def models_changed(self) -> None:
         self.models.refresh()
         self.explanations.models_changed()
+        if (figure := self.inside.view("figure")) is not None:
+            figure.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self) -> None:
         self._keep_sizes()

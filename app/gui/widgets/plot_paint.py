@@ -16,7 +16,13 @@ LEAST_GAP = 13.0  # pixels between two marks of one curve; closer ones are left 
 ZERO_ROOM = 14.0  # pixels beneath a logarithmic axis where what is 0 stands
 SAMPLE = 26.0  # pixels of line in the legend
 MARGIN = 6.0  # pixels left of everything
-PATTERNS: tuple[list[float], ...] = ([], [5.0, 2.5], [1.2, 2.2], [7.0, 2.5, 1.2, 2.5], [9.0, 3.0])  # dashes, in widths of the line
+PATTERNS: tuple[list[float], ...] = (
+    [],
+    [5.0, 2.5],
+    [1.2, 2.2],
+    [7.0, 2.5, 1.2, 2.5],
+    [9.0, 3.0],
+)  # dashes, in widths of the line
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Series:
 @dataclass(frozen=True)
 class Chart:
     """Curves over one axis. `x_at` names a place on it: "after {0} layers". `levels`: values to point out on the
-    y axis, with a word each. `hollow`: what an open mark means."""
+    y axis, with a word each. `hollow`: what an open mark means. `x_end`: how far the x axis goes at least."""
 
     title: str
     x_title: str
@@ -45,9 +51,12 @@ class Chart:
     x_at: str = "{0}"
     levels: tuple[tuple[float, str], ...] = ()
     hollow: str = ""
+    x_end: float | None = None
 
     def x_scale(self) -> Scale:
         xs = [x for series in self.series for x in series.xs]
+        if self.x_end is not None:
+            xs.append(self.x_end)
         return Scale(min(xs, default=0.0), max(max(xs, default=1.0), min(xs, default=0.0) + 1e-9))
 
     def y_scale(self) -> Scale:
@@ -168,7 +177,7 @@ class Drawing:
         last = -math.inf
         gap = LEAST_GAP if len(points) < 60 else 4 * LEAST_GAP
         for k, point in enumerate(points):
-            if k in series.hollow or point.x() - last >= gap or len(points) == 1:
+            if k in series.hollow or point.x() - last >= gap or k == len(points) - 1:
                 self.paint_mark(painter, point, series.number, k in series.hollow)
                 last = point.x()
 
