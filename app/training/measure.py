@@ -1,78 +1,137 @@
-"""Top-1 and top-5 on imagenet_dev: `python -m app.training.measure runs/resnet18/weights.safetensors`.
+"""Top-1 and top-5 on imagenet_dev, through the program's own decoding and preprocessing, in float32.
 
-Short side resized, centre crop, through Pillow, as torchvision's evaluation does it. `--size` is the crop; the short
-side is 8/7 of it (256 for 224) unless `--resize` says otherwise. Several sizes are measured one after the other.
+python -m app.training.measure --card resnet18
+    a model of the store, from its shipped file, as its card says; exit code 1 where the card says another figure.
+    `--write` puts the figures into an embedded model's card.
+python -m app.training.measure runs/resnet18/weights.safetensors --size 128 160
+    a file of weights at several sizes: `--size` is the crop; the short side is 8/7 of it (256 for 224) unless
+    `--resize` says otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from app.media import pictures
+from app.media.preprocess import Preprocessing, apply
+from app.store import locate, weights
 from app.store.architectures import build
+from app.store.cards import Card, Measurement, write_card
+from app.store.catalog import Store
+from app.store.sideload import LITE
 from app.training.pictures import in_zip
-from app.training.students import DEVIATION, MEAN
 
 BATCH = 50
+TOLERANCE = 0.2  # points: three pictures of 1,500, whose answers hang on the last digits of a sum
 
 
-def seen(picture: Image.Image, resize: int, crop: int, filter_: Image.Resampling) -> np.ndarray:
-    """(crop, crop, 3) uint8."""
-    factor = resize / min(picture.size)
-    # torchvision's Resize truncates the long side.
-    width, height = max(resize, int(picture.width * factor)), max(resize, int(picture.height * factor))
-    left, top = round((width - crop) / 2), round((height - crop) / 2)
-    return np.asarray(picture.resize((width, height), filter_).crop((left, top, left + crop, top + crop)))
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Of a data set: pictures as the program decodes them, and their ImageNet classes."""
+
+    name: str
+    pixels: list[np.ndarray]  # (height, width, 3) uint8 each
+    labels: Tensor  # (n,)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({len(self.pixels):,} pictures)"
+
+
+def imagenet_dev(data: Path, limit: int | None = None) -> Measured:
+    """The pictures for measuring; nothing is trained or chosen on them. `limit`: the first so many."""
+    rows = list(in_zip(data / "imagenet_dev.zip"))[:limit]
+    pixels = [pictures.decode(encoded).pixels for encoded, _, _ in rows]
+    return Measured("imagenet_dev", pixels, torch.tensor([label for _, label, _ in rows]))
 
 
 @torch.no_grad()
-def accuracy(
-    net: nn.Module, pictures: list[Image.Image], labels: Tensor, resize: int, crop: int
-) -> tuple[float, float]:
+def accuracy(net: nn.Module, on: Measured, preprocessing: Preprocessing) -> tuple[float, float]:
     """Top-1 and top-5 (%)."""
-    lite = type(net).__name__ == "EfficientNetLite"
-    mean, deviation = (
-        (torch.full((3,), 127 / 255), torch.full((3,), 128 / 255)) if lite else map(torch.tensor, (MEAN, DEVIATION))
-    )
-    filter_ = Image.Resampling.BICUBIC if lite else Image.Resampling.BILINEAR
     logits = []
-    for begin in range(0, len(pictures), BATCH):
-        crops = np.stack([seen(p, resize, crop, filter_) for p in pictures[begin : begin + BATCH]])
-        x = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255  # (n, 3, crop, crop)
-        logits.append(net((x - mean.view(3, 1, 1)) / deviation.view(3, 1, 1)))
-    found = torch.cat(logits).topk(5).indices == labels[:, None]  # (n, 5)
+    for begin in range(0, len(on.pixels), BATCH):
+        x = np.stack([apply(pixels, preprocessing) for pixels in on.pixels[begin : begin + BATCH]])
+        # (n, 3, crop, crop)
+        logits.append(net(torch.from_numpy(x).contiguous(memory_format=torch.channels_last)))
+    found = torch.cat(logits).topk(5).indices == on.labels[:, None]  # (n, 5)
     return 100 * found[:, 0].float().mean().item(), 100 * found.any(1).float().mean().item()
 
 
-def main() -> None:
+def network(architecture: str, state: dict[str, Tensor]) -> nn.Module:
+    """Ready to be measured: float32, evaluation mode."""
+    net = build(architecture)
+    net.load_state_dict({key: tensor.float() for key, tensor in state.items()}, strict=False)  # counters may be missing
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def of_card(store: Store, card: Card, on: Measured) -> Measurement:
+    """The card's model from its file. Raises StoreError."""
+    net = network(card.architecture, store.state_dict(card))
+    top1, top5 = accuracy(net, on, card.preprocessing)
+    return measurement(card.id, top1, top5, on)
+
+
+def measurement(model: str, top1: float, top5: float, on: Measured) -> Measurement:
+    """As a card has it, with the command that repeats it."""
+    return Measurement(str(on), round(top1, 2), round(top5, 2), f"python -m app.training.measure --card {model}")
+
+
+def _card(model: str, on: Measured, write: bool) -> int:
+    store = Store()
+    card = store.card(model)
+    found = of_card(store, card, on)
+    print(f"{model}: top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} % on {found.data}", flush=True)
+    if write:
+        if card.origin != "embedded":
+            raise SystemExit(f"{model} is not embedded: its card is not ours to write.")
+        rest = tuple(one for one in card.measured if one.data != found.data)
+        write_card(replace(card, measured=(found, *rest)), locate.bundled("weights") / f"{model}.toml")
+        return 0
+    said = [one for one in card.measured if one.data == found.data]
+    for one in said:
+        differs = max(abs(one.top1 - found.top1), abs((one.top5 or found.top5 or 0) - (found.top5 or 0)))
+        print(f"its card says {one.top1:.2f} %, {one.top5:.2f} %: {differs:.2f} points away at most")
+        if differs > TOLERANCE:
+            return 1
+    if not said:
+        print(f"its card says nothing about {found.data}")
+    return 0
+
+
+def _file(path: Path, sizes: Iterable[int], resize: int | None, on: Measured) -> int:
+    architecture, state = weights.read(path)
+    net = network(architecture, state)
+    for size in sizes:
+        given = replace(
+            LITE if architecture.startswith("efficientnet") else Preprocessing(),
+            resize=resize or round(size * 8 / 7),
+            crop=size,
+        )
+        top1, top5 = accuracy(net, on, given)
+        print(f"{path}: {on}, {given.resize}/{size}: top-1 {top1:.1f} %, top-5 {top5:.1f} %", flush=True)
+    return 0
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("--architecture", default="resnet18", help="a name of app.store.architectures")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("weights", type=Path, nargs="?", help="a file of weights; its network is recognised")
+    what.add_argument("--card", metavar="ID", help="a model of the store")
+    parser.add_argument("--write", action="store_true", help="with --card: write the figures into the card")
     parser.add_argument("--size", type=int, nargs="+", default=[224], help="crop in pixels (default: 224)")
     parser.add_argument("--resize", type=int, help="short side before the crop (default: 8/7 of the size)")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--limit", type=int, help="the first so many pictures")
     args = parser.parse_args()
-    net = build(args.architecture).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    net.load_state_dict({k: v.float() for k, v in load_file(args.weights).items()}, strict=False)
-    rows = list(in_zip(args.data / "imagenet_dev.zip"))[: args.limit]
-    pictures = [Image.open(io.BytesIO(encoded)).convert("RGB") for encoded, _, _ in rows]
-    labels = torch.tensor([label for _, label, _ in rows])
-    for size in args.size:
-        resize = args.resize or round(size * 8 / 7)
-        first, five = accuracy(net, pictures, labels, resize, size)
-        print(
-            f"{args.weights}: {len(rows)} pictures, {resize}/{size}: top-1 {first:.1f} %, top-5 {five:.1f} %",
-            flush=True,
-        )
+    on = imagenet_dev(args.data, args.limit)
+    return _card(args.card, on, args.write) if args.card else _file(args.weights, args.size, args.resize, on)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
