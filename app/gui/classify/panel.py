@@ -102,9 +102,15 @@ class ClassifyPanel(QWidget):
             view.said.connect(self.say)
             return view
 
+        def read() -> QWidget:
+            from app.gui.classify.read_view import ReadView
+
+            return ReadView(theme, self.inside)
+
         self.inside.add("labels", self.tr("&Labels"), labels)
         self.inside.add("figure", self.tr("&Figure"), figure, least=340)
         self.inside.add("laboratory", self.tr("L&aboratory"), laboratory, least=380)
+        self.inside.add("read", self.tr("&Read"), read, least=340)
         self.inside.choose(self._context.settings.value("classify.inside", ""))
 
     def _connect(self) -> None:
@@ -232,6 +238,8 @@ class ClassifyPanel(QWidget):
         self.explanations.models_changed()
         if (figure := self.inside.view("figure")) is not None:
             figure.models_changed()  # type: ignore[attr-defined]
+        if (laboratory := self.inside.view("laboratory")) is not None:
+            laboratory.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self) -> None:
         self._keep_sizes()

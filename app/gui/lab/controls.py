@@ -38,7 +38,7 @@ class Controls(QWidget):
         self.network = self._list(self.tr("Network"))
         self.layers = self._list(self.tr("Layers"), [str(depth) for depth in DEPTHS])
         self.layers.setCurrentIndex(DEPTHS.index(56))
-        words = {"small": self.tr("Small Gaussian (0.01)"), "xavier": "Xavier", "he": "He"}
+        words = {"small": self.tr("Gaussian, 0.01"), "xavier": "Xavier", "he": "He"}
         self.init = self._list(self.tr("First weights"), [words[init] for init in INITS])
         self.init.setCurrentIndex(INITS.index("he"))
         self.norm = QCheckBox(self.tr("Batch n&ormalisation"), self)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QBoxLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
     from app.media.pictures import Picture
     from app.store.cards import Card
 
-WIDE_ENOUGH = 980  # pixels: from here on the answer stands beside the curves
-HIGH = 620  # pixels: where the answer stands under the curves, below this the hint gives them its room
+WIDE_ENOUGH = 980  # pixels: from here on the answer stands beside the curves, else under the controls
+ANSWER, SHELF = 250, 270  # pixels: the answer's width, and that of what stands left
 MOST_KEPT = 3
 PATIENCE = 300  # ms after which it is said that something is being computed
 SIGNAL, GRADIENT, RACE = range(3)
@@ -61,14 +60,12 @@ class LabView(QWidget):
         self._kept: list[Series] = []
         self._shown_network: object = None  # the scale is kept while it stays the same
         self._in_view = self._resting = False
+        self._beside = True
         self._offers: list[Card] = []
 
         self.what = Choices([self.tr("&Signal"), self.tr("&Gradient"), self.tr("Ra&ce")], theme, self)
         self.controls = Controls(theme, self)
         self.race = RaceControls(self.run, self)
-        self.sides = QStackedWidget(self)
-        self.sides.addWidget(self.controls)
-        self.sides.addWidget(self.race)
         self.sentence = QLabel(self)
         self.sentence.setWordWrap(True)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -105,7 +102,10 @@ class LabView(QWidget):
         column.setContentsMargins(WIDE, STEP, WIDE, STEP)
         column.setSpacing(STEP)
         column.addWidget(self.what)
-        column.addWidget(self.sides, 1)
+        column.addWidget(self.controls)
+        column.addWidget(self.race)
+        column.addStretch(1)
+        self._side = column
         self.shelf = QScrollArea(self)
         self.shelf.setWidget(side)
         self.shelf.setWidgetResizable(True)
@@ -127,7 +127,7 @@ class LabView(QWidget):
         self.foot.addWidget(self.progress)
         self.foot.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         middle.addWidget(self.foot)
-        self._right = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._right = QHBoxLayout()
         self._right.setContentsMargins(0, STEP, WIDE, STEP)
         self._right.setSpacing(WIDE)
         self._right.addLayout(middle, 1)
@@ -137,6 +137,8 @@ class LabView(QWidget):
         whole.setSpacing(STEP)
         whole.addWidget(self.shelf)
         whole.addLayout(self._right, 1)
+        self.answer.setFixedWidth(ANSWER)
+        self.shelf.setFixedWidth(SHELF + 2 * WIDE)
 
     def _connect(self) -> None:
         self.what.chosen.connect(self._turn)
@@ -155,7 +157,6 @@ class LabView(QWidget):
         self._session.current_changed.connect(self._ask)
         self._session.loaded.connect(self._ask)
         self._session.answers_changed.connect(self._picture_failed)
-        self._context.downloads.finished.connect(self._look_for_models)
 
     # What the inside asks
 
@@ -166,6 +167,10 @@ class LabView(QWidget):
             self.run.resume()
         self._resting = False
         self._ask()
+
+    def models_changed(self) -> None:
+        """Others are here than before."""
+        self._look_for_models()
 
     def hidden(self) -> None:
         """Nothing is computed for nobody: a race that runs waits until one comes back."""
@@ -186,7 +191,8 @@ class LabView(QWidget):
     def _turn(self) -> None:
         """Signal, gradient or race."""
         race = self.what.place == RACE
-        self.sides.setCurrentIndex(1 if race else 0)
+        self.controls.setVisible(not race)
+        self.race.setVisible(race)
         self.controls.show_gradient(self.what.place == GRADIENT)
         self.answer.setVisible(not race)
         self._kept.clear()
@@ -305,7 +311,6 @@ class LabView(QWidget):
 
     def _tell_hint(self) -> None:
         self.answer.hint.setText(words.hint(self.controls.setup()))
-        self.answer.hint.setVisible(self.width() >= WIDE_ENOUGH or self.height() >= HIGH)
 
     # Curves that are kept
 
@@ -382,10 +387,13 @@ class LabView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         beside = self.width() >= WIDE_ENOUGH
-        directions = QBoxLayout.Direction
-        self._right.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
-        self.answer.setFixedWidth(250) if beside else self.answer.setMaximumWidth(16777215)
-        if not beside:
-            self.answer.setMinimumWidth(0)
-        self.shelf.setFixedWidth(310 if self.width() >= WIDE_ENOUGH else 270)
-        self._tell_hint()
+        if beside != self._beside:
+            self._beside = beside
+            self.answer.setFixedWidth(ANSWER if beside else SHELF - 2 * WIDE)
+            self.shelf.setFixedWidth(SHELF + 2 * WIDE if beside else SHELF)
+            if beside:
+                self._side.removeWidget(self.answer)
+                self._right.addWidget(self.answer)
+            else:
+                self._right.removeWidget(self.answer)
+                self._side.insertWidget(self._side.count() - 1, self.answer)
