@@ -18,6 +18,7 @@ class Machine(QObject):
     device_named = Signal(str)  # the device in use, for a person
     busy_changed = Signal(str)  # what is being done, "" for nothing
     failed = Signal(str)  # a sentence
+    checked = Signal(object)  # app.engines.classify.ModelChecked
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +52,12 @@ class Machine(QObject):
 
         self._ask(ReleaseModel(model), "release", self.tr("releasing {0}…").format(model))
 
+    def check(self, model: str) -> None:
+        """Try a file that has come, or that was verified, on the sample pictures."""
+        from app.engines.classify import CheckModel
+
+        self._ask(CheckModel(model), "check", self.tr("checking {0}…").format(model))
+
     def busy(self) -> str:
         """What is being done now, "" for nothing."""
         return next((text for _, text in self._waiting.values()), "")
@@ -69,6 +76,8 @@ class Machine(QObject):
                 self._context.settings.set("device", self.preference)
                 self._context.settings.save()
             self.device_named.emit(self.device)
+        elif kind == "check" and answer.value is not None:
+            self.checked.emit(answer.value)
 
     @Slot(object)
     def _failed(self, answer: Failed) -> None:

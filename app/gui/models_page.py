@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.gui import numbers
 from app.gui.context import MOST_MODELS, Context
 from app.gui.machine import Machine
-from app.gui.models_table import ModelsList, ModelsTable
+from app.gui.models_table import ModelsList, ModelsTable, beside
 from app.gui.places import show_folder
 from app.gui.tasks import Tasks
 from app.gui.theme import STEP, WIDE, sized
@@ -102,7 +102,7 @@ class ModelsPage(QDialog):
         if card is None:
             return
         state = self.table.state(card)
-        self.card_view.show_card(card, state)
+        self.card_view.show_card(card, state, beside(self.context, card))
         downloading, here = state == "downloading", state in ("loaded", "ready", "damaged")
         self.download.setText(self.tr("Download ({0})").format(numbers.size(card.approximate_size)))
         self.download.setVisible(bool(card.addresses) and state in ("absent", "damaged"))
@@ -184,7 +184,17 @@ class ModelsPage(QDialog):
         else:
             good = bool(getattr(result, "ok", False))
             self.strips.say("info" if good else "error", str(getattr(result, "sentence", "")))
+            if good:
+                self._machine.check(name.removeprefix("verify "))
         self.refresh()
+
+    @Slot(object)
+    def _checked(self, found: object) -> None:
+        """A file has been tried on the sample pictures."""
+        self.refresh()
+        if self.isVisible():
+            good = bool(getattr(getattr(found, "check", None), "ok", False))
+            self.strips.say("info" if good else "warning", str(getattr(found, "sentence", "")))
 
     def _changed(self) -> None:
         """Files or the choice have changed: the list and the panels want to know."""
@@ -201,6 +211,8 @@ class ModelsPage(QDialog):
         card = self.chosen()
         if card is not None and card.id == model and self.progress.running:
             self.progress.advance_download(progress)
+        elif card is not None and card.official == model:
+            self.card_view.official.show_progress(progress)
 
     # Putting it together
 
@@ -229,7 +241,7 @@ class ModelsPage(QDialog):
         self.download.setProperty("primary", True)
         self.release = QPushButton(self.tr("Release from memory"), self)
         self.verify = QPushButton(self.tr("Verify"), self)
-        self.verify.setToolTip(self.tr("Reads the whole file: its SHA-256, then every weight"))
+        self.verify.setToolTip(self.tr("Reads the whole file: its SHA-256, every weight, then the sample pictures"))
         self.remove = QPushButton(self.tr("Remove"), self)
 
     def _detail(self) -> QWidget:
@@ -270,6 +282,9 @@ class ModelsPage(QDialog):
         self.folder.clicked.connect(lambda: show_folder(self.context.store.folders.models))
         self.progress.cancelled.connect(self._cancel)
         self.tasks.done.connect(self._task_done)
+        self._machine.checked.connect(self._checked)
+        self.card_view.official.download_wanted.connect(self.context.downloads.start)
+        self.card_view.official.models_wanted.connect(self.choose)
         self._window.closed.connect(lambda: self.tasks.close(0.2))
         downloads = self.context.downloads
         downloads.progress.connect(self._progress)

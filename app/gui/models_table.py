@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from app.gui import numbers
 from app.gui.context import MODELS_KEY, MOST_MODELS, Context, chosen_models
 from app.gui.theme import STEP
-from app.gui.widgets.card_view import score, short_licence, state_words
+from app.gui.widgets.card_view import Beside, score, short_licence, state_words
 
 if TYPE_CHECKING:
     from app.store.cards import Card
@@ -27,6 +27,13 @@ def state_of(context: Context, card: Card) -> str:
     if card.id in context.bridge.loaded:
         return "loaded"
     return context.store.state(card).value
+
+
+def beside(context: Context, card: Card) -> Beside:
+    """What stands beside the card: the model's check, and the official weights of the same network."""
+    official = next((one for one in context.store.cards() if card.official and one.id == card.official), None)
+    state = state_of(context, official) if official is not None else "absent"
+    return Beside(context.store.self_check(card), official, state)
 
 
 class ModelsTable(QAbstractTableModel):

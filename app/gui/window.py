@@ -200,6 +200,14 @@ class MainWindow(QMainWindow):
     def _download_finished(self, model: str) -> None:
         if model in chosen_models(self.context):
             self.machine.load(model)
+        self.machine.check(model)
+        self.models_changed()
+
+    @Slot(object)
+    def _model_checked(self, found: object) -> None:
+        """What a check found stands on the model's card; only a bad one is said here, too."""
+        if not bool(getattr(getattr(found, "check", None), "ok", False)):
+            self.say("warning", str(getattr(found, "sentence", "")))
         self.models_changed()
 
     def models_changed(self) -> None:
@@ -322,6 +330,7 @@ class MainWindow(QMainWindow):
         self.machine.device_named.connect(lambda name: self.status.set_device(name, self.machine.preference))
         self.machine.busy_changed.connect(self.status.set_busy)
         self.machine.failed.connect(self._machine_failed)
+        self.machine.checked.connect(self._model_checked)
         self.status.device_chosen.connect(self.machine.use_device)
         self.status.privacy_asked.connect(self.show_privacy)
         for signal in (context.downloads.started, context.downloads.finished, context.downloads.cancelled):

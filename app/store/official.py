@@ -67,7 +67,7 @@ def _compressed(depth: int, blocks: str, top1: float, size: int, sha256: str) ->
         architecture=f"resnet{depth}",
         origin="official",
         file=file,
-        licence="CC BY-NC 4.0, not for commercial use (the repository's LICENSE file; its README says CC BY 4.0)",
+        licence="CC BY-NC 4.0 (not for commercial use; the repository's LICENSE file, its README says CC BY 4.0)",
         terms=TERMS,
         limits=LIMITS,
         summary=(

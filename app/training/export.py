@@ -40,7 +40,7 @@ TERMS = (
     "BSDS500, Flickr8k and COCO (Flickr's terms of use), the NIPS 2017 adversarial competition (CC BY 2.0) and public "
     f"repositories, most without a licence of their own. {RESEARCH}"
 )
-LICENCE = "For research and education, as the pictures it learnt from (weights/LICENSE.md); the code is Apache-2.0"
+LICENCE = "Research and education (as the pictures it learnt from: weights/LICENSE.md; the code is Apache-2.0)"
 REASONS = {
     "aim": "Training stopped because its aim was met",
     "flat": "Training stopped because the curve had become flat",

@@ -12,8 +12,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSt
 from app.gui import numbers
 from app.gui.classify.answers import SHOWN, Answer, elsewhere, milliseconds, percent
 from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
+from app.gui.widgets.card_view import Beside
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.model_chip import ModelChip
+from app.gui.widgets.official_line import OfficialLine
 from app.gui.widgets.probability_bars import MARK, Bar, ProbabilityBars, paint_mark
 from app.gui.widgets.progress_line import ProgressLine
 
@@ -64,6 +66,10 @@ class ModelColumn(QWidget):
         column.addLayout(head)
         column.addWidget(self.pages)
         column.addWidget(self._below)
+        self.official = OfficialLine(self)
+        self.official.setContentsMargins(STEP, QUARTER, STEP, 0)
+        self.pages.currentChanged.connect(self._place_official)
+        column.addWidget(self.official)
         column.addStretch(1)
 
     def _absent_page(self, theme: Theme) -> QWidget:
@@ -122,6 +128,17 @@ class ModelColumn(QWidget):
         """No picture yet: what this model is."""
         self.show_words(self.card.summary + " " + self.card.limits, quiet=True)
 
+    def set_beside(self, beside: Beside) -> None:
+        """The model's check, and the official weights of the same network: on its card, and here where there is room,
+        which is while no answer stands."""
+        self.chip.set_beside(beside)
+        self.official.show_official(beside.official, beside.official_state)
+        self._place_official()
+
+    def _place_official(self) -> None:
+        free = self.pages.currentWidget() is not self.bars
+        self.official.setVisible(free and self.chip.beside.official is not None)
+
     def show_words(self, sentence: str, quiet: bool = False) -> None:
         self.answer = None
         self._tell_cost("")
@@ -137,11 +154,16 @@ class ModelColumn(QWidget):
         size = numbers.size(self.card.approximate_size)
         if not self.card.addresses:
             text = self.tr("Its file is damaged: install Triptych again, or import it on the models page.")
-            self.caution.setText(text if damaged else self.tr("Its file is not here, and there is no address for it."))
+            if self.card.origin == "embedded":
+                text = self.tr("Its file is damaged: install Triptych again. The other models go on.")
+            gone = self.tr("Its file is not here, and there is no address for it.")
+            if self.card.origin == "embedded":
+                gone = self.tr("Its file is missing: install Triptych again. The other models go on.")
+            self.caution.setText(text if damaged else gone)
             self.download.hide()
         else:
             again = self.tr("Its file is damaged. ") if damaged else ""
-            unconfirmed = self.tr("The address is torchvision's own; none of us has opened it yet.")
+            unconfirmed = self.tr("Its address comes from the people who made it; none of us has opened it yet.")
             self.caution.setText(again + self.card.licence + ". " + (unconfirmed if not self.card.confirmed else ""))
             words = self.tr("Download again ({0})") if damaged else self.tr("Download ({0})")
             self.download.setText(words.format(size))

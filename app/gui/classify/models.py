@@ -10,6 +10,7 @@ from app.gui.classify.answer_side import AnswerSide
 from app.gui.classify.answers import Item
 from app.gui.classify.session import PANEL, Session
 from app.gui.context import Context, chosen_models
+from app.gui.models_table import beside
 from app.gui.widgets.card_view import score
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Models(QObject):
                 column.chip.download_wanted.connect(self._download)
                 column.chip.release_wanted.connect(self._release)
                 column.chip.models_wanted.connect(self.models_wanted)
+                column.official.download_wanted.connect(self._download)
+                column.official.models_wanted.connect(lambda _: self.models_wanted.emit())
         self.cards = cards
         before, self._ready = set(self._ready), [card.id for card in cards if states[card.id] is State.READY]
         for column in columns.columns:
@@ -104,6 +107,7 @@ class Models(QObject):
             else:
                 state = "loaded" if model in self._context.bridge.loaded else "ready"
             column.chip.set_state(state)
+            column.set_beside(beside(self._context, column.card))
 
     # Downloads and memory
 
@@ -118,12 +122,16 @@ class Models(QObject):
     def _progress(self, model: str, progress: Progress) -> None:
         if (column := self._side.columns.column(model)) is not None:
             column.show_progress(progress)
+        for column in self._side.columns.columns:
+            if column.card.official == model:
+                column.official.show_progress(progress)
 
     @Slot(str)
     def _ended(self, model: str) -> None:
         if (column := self._side.columns.column(model)) is not None:
             column.show_progress(None)
             self.refresh()
+        self._tell_chips()
 
     @Slot(str, str)
     def _failed(self, model: str, sentence: str) -> None:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QDate, QLocale, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui import numbers
 from app.gui.theme import QUARTER, STEP, Theme, sized
+from app.gui.widgets.official_line import OfficialLine
 
 if TYPE_CHECKING:
     from app.store.cards import Card, Measurement
+    from app.store.checks import SelfCheck
 
 STATES = ("loaded", "loading", "ready", "absent", "damaged", "downloading")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a card doesn't say itself: what the check on the sample pictures found in its file, and the official model
+    of the same network with its state."""
+
+    check: SelfCheck | None = None
+    official: Card | None = None
+    official_state: str = "absent"
 
 
 def tr(text: str) -> str:
@@ -69,21 +82,24 @@ class CardView(QWidget):
         column.addLayout(head)
         column.addWidget(self._summary)
         column.addWidget(self._limits)
+        self.official = OfficialLine(self)
+        column.addWidget(self.official)
         column.addLayout(self._facts)
         column.addWidget(self._curve)
         column.addStretch(1)
 
-    def show_card(self, card: Card, state: str) -> None:
+    def show_card(self, card: Card, state: str, beside: Beside = Beside()) -> None:
         self._title.setText(card.name)
         self._under.setText(f"{card.year} · {card.id} · {state_words(state)}")
         self._summary.setText(card.summary)
         self._limits.setText(card.limits)
         self._curve.set_points(card.curve)
+        self.official.show_official(beside.official, beside.official_state)
         while (item := self._facts.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
-        for row, (name, value) in enumerate(self._rows(card)):
+        for row, (name, value) in enumerate(self._rows(card, state, beside.check)):
             label = self._words("secondary", quiet=True)
             label.setText(name)
             label.setWordWrap(False)
@@ -93,7 +109,7 @@ class CardView(QWidget):
             self._facts.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(text, row, 1, Qt.AlignmentFlag.AlignTop)
 
-    def _rows(self, card: Card) -> list[tuple[str, str]]:
+    def _rows(self, card: Card, state: str, check: SelfCheck | None) -> list[tuple[str, str]]:
         rows = [(self.tr("Size"), numbers.size(card.approximate_size))]
         if card.parameters:
             rows.append((self.tr("Parameters"), numbers.millions(card.parameters)))
@@ -101,6 +117,10 @@ class CardView(QWidget):
         if not card.measured:
             rows.append((self.tr("Measured by us"), self.tr("not yet")))
         rows += [(self.tr("Published"), _measurement(one)) for one in card.published]
+        if card.origin != "embedded" and state in ("loaded", "loading", "ready"):
+            rows.append((self.tr("Checked"), _check(check)))
+        if card.training:
+            rows.append((self.tr("How it learnt"), card.training))
         rows.append((self.tr("Licence"), card.licence))
         rows.append((self.tr("Learnt from"), card.terms))
         if card.source:
@@ -125,7 +145,20 @@ class CardView(QWidget):
 
 
 def _measurement(one: Measurement) -> str:
+    if one.top5 is None:
+        return tr("top-1 {0} on {1}").format(numbers.per_cent(one.top1), one.data)
     return tr("top-1 {0}, top-5 {1} on {2}").format(numbers.per_cent(one.top1), numbers.per_cent(one.top5), one.data)
+
+
+def _check(check: SelfCheck | None) -> str:
+    if check is None:
+        return tr("not yet on the sample pictures: “Verify” does it")
+    day = QLocale().toString(QDate.fromString(check.day, Qt.DateFormat.ISODate), QLocale.FormatType.ShortFormat)
+    if check.ok:
+        words = tr("hash, shapes, and a right class among the first five for all {0} sample pictures ({1})")
+        return words.format(check.pictures, day)
+    words = tr("right about {0} of {1} sample pictures, not about {2} ({3})")
+    return words.format(len(check.right), check.pictures, ", ".join(check.wrong), day)
 
 
 class _Curve(QWidget):

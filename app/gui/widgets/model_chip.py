@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.gui import numbers
 from app.gui.theme import CORNER, QUARTER, SIZES, STEP, WIDE, Theme
-from app.gui.widgets.card_view import CardView, score, state_words
+from app.gui.widgets.card_view import Beside, CardView, score, state_words
 
 if TYPE_CHECKING:
     from app.store.cards import Card
@@ -39,6 +39,7 @@ class ModelChip(QAbstractButton):
         self.card, self.state = card, state
         self._theme = theme
         self.popover: CardPopover | None = None
+        self.beside = Beside()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -54,6 +55,13 @@ class ModelChip(QAbstractButton):
             if self.popover is not None:
                 self.popover.show_state(state)
 
+    def set_beside(self, beside: Beside) -> None:
+        """What the card shows of the model's check and of the official weights."""
+        self.beside = beside
+        if self.popover is not None:
+            self.popover.beside = beside
+            self.popover.show_state(self.state)
+
     def second_line(self) -> str:
         """Year, and what its score is."""
         found = score(self.card)
@@ -62,7 +70,7 @@ class ModelChip(QAbstractButton):
         return self.tr("{0} · top-1 {1}").format(self.card.year, numbers.per_cent(found.top1))
 
     def open_card(self) -> None:
-        popover = CardPopover(self.card, self.state, self._theme, self)
+        popover = CardPopover(self.card, self.state, self._theme, self, self.beside)
         popover.download_wanted.connect(self.download_wanted)
         popover.release_wanted.connect(self.release_wanted)
         popover.models_wanted.connect(self.models_wanted)
@@ -142,12 +150,21 @@ class CardPopover(QFrame):
     models_wanted = Signal()
     SIZE = QSize(400, 460)
 
-    def __init__(self, card: Card, state: str, theme: Theme, parent: QWidget) -> None:
+    def __init__(
+        self,
+        card: Card,
+        state: str,
+        theme: Theme,
+        parent: QWidget,
+        beside: Beside = Beside(),  # noqa: B008 (frozen)
+    ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.card = card
+        self.card, self.beside = card, beside
         self._view = CardView(theme, self)
+        self._view.official.download_wanted.connect(lambda model: self._do(self.download_wanted, model))
+        self._view.official.models_wanted.connect(self._all)
         self._view.setContentsMargins(WIDE, WIDE, WIDE, STEP)
         scroll = QScrollArea(self)
         scroll.setWidget(self._view)
@@ -175,7 +192,7 @@ class CardPopover(QFrame):
         self.show_state(state)
 
     def show_state(self, state: str) -> None:
-        self._view.show_card(self.card, state)
+        self._view.show_card(self.card, state, self.beside)
         self.download.setVisible(state in ("absent", "damaged") and bool(self.card.addresses))
         self.release.setVisible(state == "loaded")
 

@@ -122,6 +122,9 @@ class FakeStore:
 
         return State.ABSENT if card.id in self.absent else State.READY
 
+    def self_check(self, card: Any) -> None:
+        return None
+
 
 @pytest.fixture
 def make_panel(qtbot: Any, home: Path, make_context: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
