@@ -68,8 +68,14 @@ def engine() -> QuickEngine:
 
 
 @pytest.fixture
-def make_context(qapp: Any, home: Path, engine: QuickEngine) -> Iterator[Callable[..., Any]]:
-    """A context around the quick engine; its worker is not started. `store` may be another one."""
+def engines(engine: QuickEngine) -> dict[str, Callable[[], Any]]:
+    """What makes the worker's engines, by name: tests of a view that asks another one add theirs."""
+    return {"classify": lambda: engine}
+
+
+@pytest.fixture
+def make_context(qapp: Any, home: Path, engines: dict[str, Callable[[], Any]]) -> Iterator[Callable[..., Any]]:
+    """A context around these engines; its worker is not started. `store` may be another one."""
     from app.gui.bridge import Bridge
     from app.gui.context import Context
     from app.gui.downloads import Downloads
@@ -84,7 +90,7 @@ def make_context(qapp: Any, home: Path, engine: QuickEngine) -> Iterator[Callabl
         settings = Settings(home / "config" / "settings.json")
         store = store or Store()
         bridge = Bridge()
-        worker = Worker({"classify": lambda: engine}, bridge.deliver)
+        worker = Worker(engines, bridge.deliver)
         context = Context(worker, bridge, store, settings, Theme("light"), Downloads(store, settings))
         made.append(context)
         return context
