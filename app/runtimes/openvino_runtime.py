@@ -130,7 +130,7 @@ class OpenVinoNetwork:
     def run(self, batch: np.ndarray) -> Output:
         n = len(batch)
         if n == 1 or n == self.best_batch:
-            result = self._compile(n)(batch)
+            result = self._compile(n)(batch, share_outputs=True)  # copied once, here
             return Output(np.array(result[0]), np.array(result[1]))
         parts = []
         for k in range(0, n, self.best_batch):
@@ -177,8 +177,9 @@ def _make_room(cache: Path, keep: Path) -> None:
     """Remove what was used longest ago until the cache fits `LARGEST_CACHE`; and what a killed process left behind."""
     folders = []
     for folder in cache.iterdir():
-        if folder.name.startswith("part-") and time.time() - folder.stat().st_mtime > 3600:
-            shutil.rmtree(folder, ignore_errors=True)
+        if folder.name.startswith("part-"):
+            if time.time() - folder.stat().st_mtime > 3600:
+                shutil.rmtree(folder, ignore_errors=True)
         elif folder.is_dir():
             size = sum(file.stat().st_size for file in folder.iterdir())
             folders.append((folder.stat().st_mtime, size, folder))

@@ -459,11 +459,11 @@ def test_a_full_memory_at_the_second_model_of_a_picture(fakes: Fakes, models: li
 
     fakes.fail = fail
     engine = ClassifyEngine(Store())
-    answers, _, notices = run_with_retry(engine, Classify(sample("coffee"), tuple(models[:3])))
+    answers, end, notices = run_with_retry(engine, Classify(sample("coffee"), tuple(models[:3])))
     assert [answer.model for answer in answers] == models[:3]
     assert [answer.device for answer in answers] == ["NVIDIA Test", devices.cpu().name, devices.cpu().name]
     assert len(notices) == 1
-    del answers
+    del end
     gc.collect()
     assert not engine._answered  # of what is over nothing is kept
 

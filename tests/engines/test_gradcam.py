@@ -93,7 +93,7 @@ def test_with_one_linear_layer_the_map_adds_up_to_the_logit(
     import torch
 
     with torch.inference_mode():
-        logits = net(torch.from_numpy(x))[0].numpy()
+        logits: list[float] = net(torch.from_numpy(x))[0].tolist()
     linear = head(net)
     for target in (3, 281, 999):
         raw = gradcam.from_head(grid_of(net, x), linear, target, None)
