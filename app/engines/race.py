@@ -94,7 +94,14 @@ class Runners:
             losses = []
             for net, optimiser in zip(self._nets, self._optimisers, strict=True):
                 begin = time.perf_counter()
-                losses.append(_learn(net, optimiser, x, label))
+                loss = F.cross_entropy(net(x), label)
+                self.seconds += time.perf_counter() - begin
+                yield None
+                begin = time.perf_counter()
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+                losses.append(loss.item())
                 self.seconds += time.perf_counter() - begin
                 yield None
             accuracies: list[float | None] = [None, None]
@@ -118,12 +125,3 @@ class Runners:
             self.seconds += time.perf_counter() - begin
             yield None
         return right / HELD_OUT
-
-
-def _learn(net: LabNet, optimiser: torch.optim.SGD, x: torch.Tensor, label: torch.Tensor) -> float:
-    """One step of stochastic gradient descent. The loss before it, in nats."""
-    loss = F.cross_entropy(net(x), label)
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-    return loss.item()
