@@ -50,10 +50,11 @@ def installed(distribution: str) -> str | None:
 
 def reinstall(distribution: str, version: str | None = None) -> str:
     """The command that puts a library right: `version`, or the one that is there, or what Triptych asks for."""
-    pip = f'"{sys.executable}" -m pip install --force-reinstall --no-deps'
+    pip = f'"{sys.executable}" -m pip install'
     there = installed(distribution)
     if there is None:
         return f'{pip} "{_required(distribution)}"'
+    pip += " --force-reinstall --no-deps"
     cpu = " --index-url https://download.pytorch.org/whl/cpu" if there.endswith("+cpu") else ""
     return f'{pip} "{distribution}=={version or there}"{cpu}'
 
