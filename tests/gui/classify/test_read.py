@@ -1,0 +1,114 @@
+"""The pages to read: all are there, readable, one at a time, and no link opens by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QTextFormat
+from PySide6.QtTest import QTest
+
+from app.gui.classify import read_view
+from app.gui.classify.read_view import PAGES, ReadView
+from app.store.locate import bundled
+
+
+@pytest.fixture
+def view(qtbot: Any, theme: Any) -> ReadView:
+    made = ReadView(theme)
+    qtbot.addWidget(made)
+    made.resize(1280, 700)
+    made.show()
+    return made
+
+
+def blocks(view: ReadView) -> list[Any]:
+    found, block = [], view.page.document().begin()
+    while block.isValid():
+        found.append(block)
+        block = block.next()
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_a_title_parts_references_and_no_raw_marks(view: ReadView, name: str) -> None:
+    view.open(name)
+    levels = [block.blockFormat().headingLevel() for block in blocks(view)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert levels.count(2) >= 3
+    text = view.page.toPlainText()
+    assert "References" in text
+    assert "arxiv.org/abs/" in text
+    assert not re.search(r"\*\*|^#|\]\(", text, re.MULTILINE)
+    title = (bundled("assets") / "pages" / f"{name}.md").read_text("utf-8").splitlines()[0]
+    assert text.startswith(title.removeprefix("# "))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_one_screen(view: ReadView, name: str) -> None:
+    """A window of 1280 × 800, the inside all over it; the references may need a turn of the wheel."""
+    view.open(name)
+    document = view.page.document()
+    assert document.size().height() <= view.page.viewport().height() * 1.25
+
+
+def test_lines_are_no_longer_than_can_be_read(view: ReadView) -> None:
+    letter = view.page.fontMetrics().averageCharWidth()
+    assert view.page.viewport().width() <= 92 * letter
+    view.resize(420, 400)
+    assert view.page.viewport().width() <= 420 - 16
+
+
+def test_a_link_is_opened_only_by_a_click(view: ReadView, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(read_view.QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    view.open("resnet")
+    before = view.page.toPlainText()
+    assert not opened
+    view.page.anchorClicked.emit(QUrl("https://arxiv.org/abs/1512.03385"))
+    assert opened == ["https://arxiv.org/abs/1512.03385"]
+    assert view.page.toPlainText() == before  # the page itself goes nowhere
+    view.page.highlighted.emit(QUrl("https://arxiv.org/abs/1512.03385"))
+    assert view.page.toolTip() == "Opens https://arxiv.org/abs/1512.03385 in your browser"
+
+
+def test_links_have_the_colour_of_the_theme(view: ReadView, theme: Any) -> None:
+    def colours() -> set[str]:
+        found = set()
+        for block in blocks(view):
+            parts = block.begin()
+            while not parts.atEnd():
+                form = parts.fragment().charFormat()
+                if form.isAnchor():
+                    found.add(form.foreground().color().name())
+                    assert form.property(QTextFormat.Property.TextUnderlineStyle.value)
+                parts += 1
+        return found
+
+    assert colours() == {theme.colours.accent}
+    theme.choose("dark")
+    assert colours() == {theme.colours.accent}
+
+
+def test_pages_turn_by_keys(view: ReadView) -> None:
+    view.page.setFocus()
+    for key, place in (
+        (Qt.Key.Key_PageDown, 1),
+        (Qt.Key.Key_PageDown, 2),
+        (Qt.Key.Key_PageDown, 2),
+        (Qt.Key.Key_PageUp, 1),
+    ):
+        QTest.keyClick(view.page, key, Qt.KeyboardModifier.ControlModifier)
+        assert view.choices.place == place
+    assert view.page.accessibleName() == "ResNet and the bypass"
+
+
+def test_the_panel_has_the_pages_inside(panel: Any) -> None:
+    panel.toggle_inside()
+    panel.inside.choose("read")
+    view = panel.inside.view("read")
+    assert isinstance(view, ReadView)
+    assert view.page.isVisible()
