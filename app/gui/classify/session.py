@@ -174,10 +174,10 @@ class Session(QObject):
 
     def _ask(self) -> None:
         """Whatever the picture in view still lacks."""
-        from app.engines.classify import Classify
-
         if self.current is None or self.decoded is None:
             return
+        from app.engines.classify import Classify  # only now: not before the window's first paint
+
         missing = tuple(model for model in self.models if model not in self.current.answers)
         if not missing:
             if not self.current.done and self.models:
