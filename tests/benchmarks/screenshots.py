@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from app.gui.classify.panel import ClassifyPanel
+    from app.gui.lab.view import LabView
     from app.gui.window import MainWindow
 
 STATES: dict[str, Callable[[MainWindow], QWidget]] = {}
@@ -180,6 +181,131 @@ def classify_inside(window: MainWindow) -> QWidget:
     panel = answered(window, "coffee.jpg")
     panel.toggle_inside()
     return window
+
+
+def laboratory(window: MainWindow, network: int = -2) -> LabView:
+    """The laboratory with the real engine. `network`: its place in the list; the last two are the fresh ones, residual
+    and plain, before them stand the trained ones that are here."""
+    from app.gui.classify.panel import ClassifyPanel
+    from app.gui.lab.view import LabView
+
+    panel = window.tabs.widget(0)
+    assert isinstance(panel, ClassifyPanel)
+    window.tabs.setCurrentIndex(0)
+    window.context.worker.start()
+    panel.toggle_inside()
+    panel.inside.choose("laboratory")
+    view = panel.inside.view("laboratory")
+    assert isinstance(view, LabView)
+    view.controls.network.setCurrentIndex(network % view.controls.network.count())
+    drawn(view)
+    return view
+
+
+def drawn(view: LabView) -> None:
+    """Until the curves are what the controls say, and what they are compared with is there."""
+    wait()
+    wait(lambda: not view.asker.waiting and view.asker._beside_ticket is None and view.asker.now is not None, 90)
+
+
+@state
+def laboratory_trained(window: MainWindow) -> QWidget:
+    """A trained ResNet where there is one, with three bypasses cut; else what to download."""
+    view = laboratory(window, 0)
+    for switch in view.controls.switches._switches[2:5]:
+        switch.click()
+    drawn(view)
+    return window
+
+
+@state
+def laboratory_shrinks(window: MainWindow) -> QWidget:
+    view = laboratory(window, -1)
+    view.controls.norm.setChecked(False)
+    view.controls.init.setCurrentIndex(0)
+    for depth in (0, 1, 2):
+        view.controls.layers.setCurrentIndex(depth)
+        drawn(view)
+        if depth < 2:
+            view.keep.click()
+    return window
+
+
+@state
+def laboratory_gradient(window: MainWindow) -> QWidget:
+    view = laboratory(window, -1)
+    view.what.choose(1)
+    drawn(view)
+    view.plot.setFocus()
+    view.plot.reads = (0, 9)
+    return window
+
+
+@state
+def laboratory_failed(window: MainWindow) -> QWidget:
+    view = laboratory(window)
+    view.asker.failed.emit(window.tr("ResNet-18 can't be loaded: its file is damaged. Verify it on the models page."))
+    return window
+
+
+@state
+def race_idle(window: MainWindow) -> QWidget:
+    laboratory(window).what.choose(2)
+    return window
+
+
+@state
+def race_running(window: MainWindow) -> QWidget:
+    view = laboratory(window)
+    view.what.choose(2)
+    view.race.layers.setCurrentIndex(1)
+    view.race.steps.setValue(100)
+    view.race.start.click()
+    wait(lambda: len(view.run.points) >= 40, 120)
+    return window
+
+
+@state
+def race_done(window: MainWindow) -> QWidget:
+    view = laboratory(window)
+    view.what.choose(2)
+    view.race.layers.setCurrentIndex(1)
+    view.race.steps.setValue(60)
+    view.race.start.click()
+    wait(lambda: view.run.state == "done", 240)
+    return window
+
+
+def page(window: MainWindow, number: int) -> QWidget:
+    """A page to read, all over the panel."""
+    from app.gui.classify.panel import ClassifyPanel
+    from app.gui.classify.read_view import ReadView
+
+    panel = window.tabs.widget(0)
+    assert isinstance(panel, ClassifyPanel)
+    window.tabs.setCurrentIndex(0)
+    panel.toggle_inside()
+    panel.inside.choose("read")
+    panel.inside.whole.setChecked(True)
+    view = panel.inside.view("read")
+    assert isinstance(view, ReadView)
+    view.choices.choose(number)
+    return window
+
+
+@state
+def read_alexnet(window: MainWindow) -> QWidget:
+    return page(window, 0)
+
+
+@state
+def read_resnet(window: MainWindow) -> QWidget:
+    return page(window, 1)
+
+
+@state
+def read_laboratory(window: MainWindow) -> QWidget:
+    return page(window, 2)
 
 
 @state
