@@ -341,9 +341,10 @@ def _time(traced: Traced, blocks: list[Block], x: Any) -> Generator[None, None, 
 
 
 def strength(values: np.ndarray) -> np.ndarray:
-    """(C, h, w) -> (C,): how far a channel stands out anywhere, by its largest size over the places."""
-    size: np.ndarray = np.abs(values).max(axis=(1, 2))
-    return size
+    """(C, h, w) -> (C,): how much a channel varies over the places. Neither its mean nor its largest value would do: a
+    channel that is everywhere the same shows nothing, and ReLU6 has many that reach 6."""
+    varies: np.ndarray = values.std(axis=(1, 2))
+    return varies
 
 
 def stretched(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

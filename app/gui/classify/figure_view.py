@@ -62,7 +62,8 @@ class FigureTab(QWidget):
         self.chooser = QComboBox(self)
         self.chooser.setAccessibleName(self.tr("Network"))
         self.chooser.setToolTip(self.tr("The network that is drawn"))
-        self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.chooser.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.chooser.setMinimumContentsLength(18)
         self.line = ElidedLabel("", self)
         self.line.setProperty("quiet", True)
         sized(self.line, "secondary")
@@ -289,7 +290,9 @@ class FigureTab(QWidget):
         parts = [] if figure.of_picture else [self.tr("Drop a picture, and each block shows what it makes of it.")]
         parts.append(self.tr("{0} parameters").format(numbers.whole(figure.parameters)))
         if figure.pass_ms is not None:
-            words = self.tr("{0} ms a pass in torch on the CPU ({1} threads, median of {2}); what answers is faster")
+            words = self.tr(
+                "{0} ms in torch on the CPU ({1} threads, median of {2} passes): not the time of the answers"
+            )
             milliseconds = QLocale().toString(figure.pass_ms, "f", 0 if figure.pass_ms >= 100 else 1)
             parts.append(words.format(milliseconds, figure.threads, figure.passes))
         return " · ".join(parts)
@@ -400,26 +403,33 @@ class _Absent(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._words = QLabel(self)
-        self._words.setWordWrap(True)
-        self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._words.setMaximumWidth(560)
+        self._words, self._terms, self._doing = (self._label(quiet) for quiet in (False, True, True))
         self.download = QPushButton(self)
         self.download.setProperty("primary", True)
-        self._doing = QLabel(self)
-        self._doing.setProperty("quiet", True)
         column = QVBoxLayout(self)
         column.setSpacing(STEP)
         column.addStretch(1)
-        for widget in (self._words, self.download, self._doing):
-            column.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._words)
+        column.addWidget(self._terms)
+        column.addWidget(self.download, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self._doing)
         column.addStretch(1)
+
+    def _label(self, quiet: bool) -> QLabel:
+        label = QLabel(self)
+        label.setProperty("quiet", quiet)
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        return label
 
     def show_card(self, card: Card, damaged: bool) -> None:
         words = card.summary
         if damaged:
             words += "\n" + self.tr("Its file is damaged: verify it on the models page.")
+        unconfirmed = self.tr("Its address comes from the people who made it; none of us has opened it yet.")
         self._words.setText(words)
+        self._terms.setText(f"{card.licence}. {'' if card.confirmed else unconfirmed}")
         self.download.setVisible(bool(card.addresses) and not damaged)
         self.download.setText(self.tr("Download {0} ({1})").format(card.name, numbers.size(card.approximate_size)))
         self.download.setEnabled(True)
@@ -427,6 +437,7 @@ class _Absent(QWidget):
 
     def show_none(self) -> None:
         self._words.setText(self.tr("No network is here yet: download one, or import one on the models page."))
+        self._terms.setText("")
         self.download.hide()
         self._doing.hide()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.gui import numbers
 from app.gui.theme import QUARTER, STEP, Theme, sized
@@ -28,7 +28,9 @@ class MapsPane(QWidget):
         self.title = ElidedLabel("", self)
         sized(self.title, "body", bold=True)
         self.maps_button = self._choice(self.tr("Maps"), self.tr("What the block makes of the picture"))
-        self.filters_button = self._choice(self.tr("Filters"), self.tr("The weights that look at the picture's colours"))
+        self.filters_button = self._choice(
+            self.tr("Filters"), self.tr("The weights that look at the picture's colours")
+        )
         self._choices = QButtonGroup(self)
         for button in (self.maps_button, self.filters_button):
             self._choices.addButton(button)
@@ -41,6 +43,7 @@ class MapsPane(QWidget):
         self.close_button.setAccessibleName(self.tr("Close the maps"))
         self.close_button.clicked.connect(self.closed)
         self.grid = MapsGrid(theme, self)
+        sized(self.grid, "secondary")
         self.info = ElidedLabel("", self)
         self.info.setProperty("quiet", True)
         sized(self.info, "secondary")
@@ -152,17 +155,19 @@ class MapsPane(QWidget):
             words = self.tr("All {0} units, row by row, from {1} to {2}.")
             return words.format(numbers.whole(maps.units), f"{maps.low[0]:.3g}", f"{maps.high[0]:.3g}")
         if len(maps.channels) < maps.shape[0]:
-            words = self.tr("The strongest {0} of {1} channels, each stretched to its own range.")
+            words = self.tr("The {0} of {1} channels that vary most over the picture, each stretched to its own range.")
             return words.format(len(maps.channels), numbers.whole(maps.shape[0]))
-        return self.tr("All {0} channels, strongest first, each stretched to its own range.").format(maps.shape[0])
+        return self.tr("All {0} channels, those that vary most first, each stretched to its own range.").format(
+            maps.shape[0]
+        )
 
     def _point(self, words: str) -> None:
         self.info.setText(words or self._about)
 
-    def _choice(self, words: str, tip: str) -> QPushButton:
-        button = QPushButton(words, self)
+    def _choice(self, words: str, tip: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setText(words)
         button.setCheckable(True)
-        button.setProperty("flat", True)
         button.setToolTip(tip)
         button.setAccessibleName(words)
         return button

@@ -369,7 +369,7 @@ class EdgeItem(QGraphicsItem):
         self._path, self._kind, self._theme = path, kind, theme
         self._word = word
         self._font, _ = fonts(base)
-        self.setZValue(-1)
+        self.setZValue(1)  # over what lights up behind a block
 
     def boundingRect(self) -> QRectF:
         around = self._path.boundingRect().adjusted(-8, -8, 8, 8)
