@@ -95,7 +95,9 @@ class ResNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(512 * wide, classes)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # He et al. 2015, arXiv 1502.01852
+            # He et al. 2015, arXiv 1502.01852. Where only shapes are wanted, not: torch would import its compiler for
+            # it, which takes seconds and makes a folder among the temporary files.
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     @staticmethod
