@@ -1,5 +1,5 @@
-"""Inside, the figure: the network that is chosen, drawn from its own modules with the picture in it, and the maps of the
-block that is clicked. The network is recorded while this is looked at, and forgotten when it is not."""
+"""Inside, the figure: the network that is chosen, drawn from its own modules with the picture in it, and the maps of
+the block that is clicked. The network is recorded while this is looked at, and forgotten when it is not."""
 
 from __future__ import annotations
 

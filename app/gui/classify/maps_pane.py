@@ -1,4 +1,4 @@
-"""Beside the figure: what a block makes of the picture, channel by channel, and filters that are pictures themselves."""
+"""Beside the figure: what a block makes of the picture, channel by channel, and filters that are pictures, too."""
 
 from __future__ import annotations
 

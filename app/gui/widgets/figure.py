@@ -298,6 +298,7 @@ class FigureView(QGraphicsView):
         size = self._size_to_save()
         generator = QSvgGenerator()
         generator.setOutputDevice(buffer)
+        generator.setResolution(self.logicalDpiX())  # or letters would be smaller than they were measured
         generator.setSize(size)
         generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
         generator.setTitle(self._figure.title if self._figure is not None else "")

@@ -268,6 +268,9 @@ class MapsGrid(QAbstractScrollArea):
             self._enlarge(True)
             self._lay_out()
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self._hovered = -1
