@@ -65,7 +65,7 @@ def _system() -> str | None:
         return None
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
-        packages = [debian for debian, _ in missing]
+        packages = dict.fromkeys(debian for debian, _ in missing)
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         _run([apt, "update", "-qq"], quiet)
         _run([apt, "install", "-y", "-qq", "--no-install-recommends", *packages], quiet)
