@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.gui.window import MainWindow
 
 INTERVAL = 5  # ms
-PATIENCE = 300  # seconds for loading the models, which may mean converting them first
+PATIENCE = 300  # seconds for loading the models, which may mean converting them first, and for the first answers
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(window: MainWindow, folder: Path, samples: int, seconds: float | None = None) -> dict[str, object]:
-    """Classifies `folder` in the window until there are `samples` delays, `seconds` have gone by, or all is done.
+    """Classifies `folder` in the window until there are `samples` delays (some more where answers are slow to come),
+    `seconds` have gone by, or all is done.
 
     The answer has `delays_ms` (in the order in which they came), `pictures` and the `seconds` they took from the first
     batch of answers to the last one, the `models`, and whether the folder was `finished`. RuntimeError: no answer
@@ -142,7 +143,9 @@ class _Clock:
     def _fired(self) -> None:
         now = time.perf_counter()
         self.delays.append(1000 * (now - self._due))
-        if len(self.delays) >= self._samples or now - self._began >= self._seconds:
+        enough = len(self.delays) >= self._samples or now - self._began >= self._seconds
+        # A pace takes two batches of answers, however slow the machine.
+        if (enough and len(self.advances) > 1) or now - self._began >= PATIENCE:
             self._loop.quit()
             return
         self._arm()
@@ -153,4 +156,4 @@ class _Clock:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    start.leave(main(sys.argv[1:]))

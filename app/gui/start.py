@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from app.gui import system
 
@@ -68,11 +68,18 @@ def main(arguments: Sequence[str] = ()) -> int:
     crash.close()
     log.close()
     if _engine_runs():
-        # A step that nothing can interrupt still runs in native code; taking the interpreter down around it can crash.
+        leave(code)
+    return code
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process. Where a step that nothing can interrupt still runs in native code, at once: taking the
+    interpreter down around it can crash."""
+    if _engine_runs():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    return code
+    sys.exit(code)
 
 
 def _no_window(error: Exception) -> int:

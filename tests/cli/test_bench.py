@@ -140,14 +140,14 @@ def test_ui_in_words(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ui_for_real(command: Command) -> None:
     """The window and the command line in their own processes, for a few moments."""
-    out, err = command("bench", "ui", "--samples", 60, "--seconds", 20, "--json")
+    out, err = command("bench", "ui", "--samples", 60, "--json")
     found = json.loads(out)
     assert err == ""
     assert set(found) == {
         "panel", "models", "device", "samples", "delay_ms", "pictures", "finished", "pictures_per_second", "targets",
     }  # fmt: skip
     assert MODEL in found["models"]
-    assert 0 < found["samples"] <= 60
+    assert found["samples"] >= 60
     assert 0 <= found["delay_ms"]["p50"] <= found["delay_ms"]["p95"] <= found["delay_ms"]["max"]
     assert found["pictures_per_second"]["command line"] > 0
     assert found["device"].startswith(("CPU", "NVIDIA", "Apple", "AMD"))
