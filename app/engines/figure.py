@@ -140,6 +140,7 @@ class Maps:
     high: np.ndarray  # (n,) float32
     towers: int = 1
     units: int = 0  # 0: these are maps with places
+    names: tuple[str, ...] = ()  # of the units, where they have names: what a classifier's last layer tells apart
     filters: np.ndarray | None = None  # (n, k, k, 3) uint8, all of them, grey is zero
 
 
@@ -247,7 +248,8 @@ class FigureEngine:
         pace = _Pace()
         for call, value, _ in held.traced.run(x):
             if call is block.output:
-                return strongest(maps, value[0].numpy(), request.most)
+                names = labels(held.card.labels) if block is held.blocks[-1] else ()
+                return replace(strongest(maps, value[0].numpy(), request.most), names=tuple(names))
             if pace.due():
                 yield None
         raise AssertionError("a block's output is one of the calls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -424,11 +425,13 @@ def test_the_large_one_tells_each_value(grid: MapsGrid, qtbot: Any) -> None:
     said: list[str] = []
     grid.pointed.connect(said.append)
     values = np.arange(6, dtype=np.uint8).reshape(2, 3) * 51
-    grid.show_sections([Section("", (Tile(values, "", "units", -1.0, 4.0, units=True),))])
+    grid.show_sections(
+        [Section("", (Tile(values, "", "units", -1.0, 4.0, units=True, names=("tench", "shark", "cock")),))]
+    )
     assert grid.enlarged  # a single one comes large
     place = grid._large_place()
     qtbot.mouseMove(grid.viewport(), QPoint(place.left() + place.width() * 5 // 6, place.top() + place.height() // 4))
-    assert said[-1] == "unit 2: 1"
+    assert said[-1] == "unit 2, cock: 1"
     qtbot.mouseMove(grid.viewport(), QPoint(place.left() + 4, place.bottom() - 4))
     assert said[-1] == "unit 3: 2"
 
@@ -449,7 +452,7 @@ def maps(towers: int = 1, filters: bool = False, count: int = 4) -> Maps:
     values = np.stack([a_map(k) for k in range(count)]) if count else np.zeros((0, 1, 1), np.uint8)
     n = np.zeros(count, np.float32)
     pictures = np.full((8, 5, 5, 3), 128, np.uint8) if filters else None
-    return Maps("net", "stem", "conv", (8, 8, 8), values, (0, 2, 5, 7)[:count], n, n + 1, towers, 0, pictures)
+    return Maps("net", "stem", "conv", (8, 8, 8), values, (0, 2, 5, 7)[:count], n, n + 1, towers, filters=pictures)
 
 
 def test_the_pane_keeps_towers_apart(qtbot: Any, theme: Any) -> None:
@@ -490,6 +493,8 @@ class FigureFake:
     def __init__(self) -> None:
         self.seen: list[Any] = []
         self.wrong: str | None = None
+        self.gate = threading.Event()
+        self.gate.set()
 
     def handle(self, request: Any, ticket: Any) -> Any:
         from app.engines.figure import RecordFigure, ShowMaps
@@ -503,6 +508,8 @@ class FigureFake:
                 from dataclasses import replace
 
                 yield replace(residual(6, times=False), model=model, of_picture=picture is not None)
+                while not self.gate.wait(0.01):
+                    yield None
                 return replace(residual(6), model=model, of_picture=picture is not None)
             case ShowMaps(node=node, picture=picture):
                 return maps(filters=node == "stem", count=4 if picture is not None else 0)
@@ -580,6 +587,18 @@ def test_a_click_shows_maps_and_esc_closes_them(tab: Any, qtbot: Any) -> None:
     assert tab.cancel()
     assert not tab.maps.isVisible()
     assert not tab.cancel()
+
+
+def test_maps_come_before_the_measuring_is_over(tab: Any, qtbot: Any) -> None:
+    tab.fake.gate.clear()  # it records, and goes on measuring
+    tab.shown()
+    qtbot.waitUntil(lambda: tab.view.figure is not None)
+    assert tab.view.figure.pass_ms is None
+    tab.open_maps("stem")
+    qtbot.waitUntil(lambda: tab.maps._maps is not None)
+    assert not timed(tab)
+    tab.fake.gate.set()
+    qtbot.waitUntil(lambda: timed(tab))
 
 
 def test_in_a_narrow_window_the_maps_take_the_diagrams_place(tab: Any, qtbot: Any) -> None:

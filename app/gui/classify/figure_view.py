@@ -240,19 +240,23 @@ class FigureTab(QWidget):
         self._enable(False)
 
     def _record(self) -> None:
-        from app.engines.figure import RecordFigure
-
         self.strips.clear()
         another = self.view.figure is not None and self.view.figure.model != self.model
         if another:
             self.view.show_figure(None)
         self._recorded = (self.model, self._picture)
-        self._recording = self._context.worker.post(PANEL, RecordFigure(self.model, self._picture), mailbox="record")
-        self._held = True
         self._say(self.tr("Recording: one pass through the network…"))
         self._enable(self.view.figure is not None)
+        self._recording = None  # the older one: the mailbox drops it
         if self._node:
             self._ask_maps()
+        self._recording = self._post_recording()
+
+    def _post_recording(self) -> Ticket:
+        from app.engines.figure import RecordFigure
+
+        self._held = True
+        return self._context.worker.post(PANEL, RecordFigure(self.model, self._picture), mailbox="record")
 
     @Slot(object)
     def _partial(self, answer: Partial) -> None:
@@ -361,6 +365,8 @@ class FigureTab(QWidget):
         self.maps.announce(node, self._picture is not None)
         self._mapping = self._context.worker.post(PANEL, ShowMaps(self.model, node.id, self._picture), mailbox="maps")
         self._held = True
+        if self._recording is not None:  # measuring takes longer and can wait: put in anew, it comes after the maps
+            self._recording = self._post_recording()
 
     def _share_out(self) -> None:
         narrow = self.width() < NARROW

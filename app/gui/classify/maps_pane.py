@@ -12,7 +12,7 @@ from app.gui.theme import QUARTER, STEP, Theme, sized
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.figure_items import shape_words
 from app.gui.widgets.heat_map import Legend
-from app.gui.widgets.maps_grid import MapsGrid, Section, Tile
+from app.gui.widgets.maps_grid import MapsGrid, Section, Tile, number
 
 if TYPE_CHECKING:
     from app.engines.figure import Maps, Node
@@ -79,6 +79,8 @@ class MapsPane(QWidget):
             self.maps_button.setChecked(True)
         if not has_picture and node.has_filters:
             self.filters_button.setChecked(True)
+        if self._maps is None:
+            self.show_sentence(self.tr("Computing…"))
 
     def show_maps(self, maps: Maps) -> None:
         self._maps = maps
@@ -112,7 +114,8 @@ class MapsPane(QWidget):
 
     def _sections(self, maps: Maps) -> list[Section]:
         if maps.units:
-            tile = Tile(maps.values[0], "", self.tr("units"), float(maps.low[0]), float(maps.high[0]), units=True)
+            ends = float(maps.low[0]), float(maps.high[0])
+            tile = Tile(maps.values[0], "", self.tr("units"), *ends, units=True, names=maps.names)
             return [Section("", (tile,))]
         each = maps.shape[0] // maps.towers
         sections = []
@@ -153,7 +156,7 @@ class MapsPane(QWidget):
             return ""
         if maps.units:
             words = self.tr("All {0} units, row by row, from {1} to {2}.")
-            return words.format(numbers.whole(maps.units), f"{maps.low[0]:.3g}", f"{maps.high[0]:.3g}")
+            return words.format(numbers.whole(maps.units), number(float(maps.low[0])), number(float(maps.high[0])))
         if len(maps.channels) < maps.shape[0]:
             words = self.tr("The {0} of {1} channels that vary most over the picture, each stretched to its own range.")
             return words.format(len(maps.channels), numbers.whole(maps.shape[0]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QBuffer, QEvent, QIODevice, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QBuffer, QEvent, QIODevice, QPoint, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -37,6 +37,7 @@ COMFORT = 0.66  # the scale that it opens with, at least: words can be read
 ONCE = 1.2  # a step of zooming
 FEWER = 1.15  # so much larger must it become before it is worth another row
 WIDTHS = 16  # ways to break it into rows that are tried
+PAUSE = 30  # ms after the last change of size before it is arranged anew
 CAPTION = 28  # pixels under the figure in what is saved
 
 
@@ -58,6 +59,11 @@ class FigureView(QGraphicsView):
         self._own_zoom = False  # the person has zoomed: resizing leaves the scale alone
         self._pressed: QPoint | None = None
         self._moved = False
+        self._widths: dict[str, float] = {}  # of the words under each block: measuring them takes longest
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(PAUSE)
+        self._later.timeout.connect(self.home)
         self.setScene(QGraphicsScene(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -85,6 +91,7 @@ class FigureView(QGraphicsView):
         same = figure is not None and self._figure is not None and _alike(figure, self._figure)
         self._figure = figure
         if not same:
+            self._widths.clear()
             self._unfolded.clear()
             self._current = self._opened = ""
             self._own_zoom = False
@@ -150,17 +157,25 @@ class FigureView(QGraphicsView):
     def home(self) -> None:
         """As it opens: all of it where words can still be read, else its beginning at a scale where they can."""
         self._own_zoom = False
+        self._later.stop()
         room = self._room()
         scale, width = self._best()
         if scale < COMFORT:
-            scale = COMFORT
-            width = self._line_width(scale)
+            width = self._balanced(self._line_width(COMFORT))
         self._arrange(width)
         self._draw()
-        self._set_scale(min(scale, 1.25))
-        high = self._layout.height * self._scale() > room.height()
-        top = QPointF(self._layout.width / 2, room.height() / 2 / self._scale() if high else self._layout.height / 2)
-        self.centerOn(top)
+        across = room.width() / max(self._layout.width, 1.0)
+        scale = min(across, 1.0) if scale < COMFORT else min(scale, 1.25)
+        self._set_scale(scale)
+        high = self._layout.height * scale > room.height()
+        self.centerOn(self._layout.width / 2, room.height() / 2 / scale if high else self._layout.height / 2)
+
+    def _balanced(self, width: float) -> float:
+        """The shortest rows that are no more than rows of `width` would be: none is left with a single block."""
+        rows = self._measured(width).rows
+        while self._measured(width * 0.95).rows == rows and width > 300:
+            width *= 0.95
+        return width
 
     def fit(self) -> None:
         """All of it, however small."""
@@ -229,10 +244,15 @@ class FigureView(QGraphicsView):
         metrics, title_metrics = QFontMetricsF(words), QFontMetricsF(titles)
 
         def wide(node: Node | None, hidden: tuple[Node, ...]) -> float:
+            name = node.id if node is not None else f"{hidden[0].id} {len(hidden)}"
+            if name in self._widths:
+                return self._widths[name]
             lines = node_words(node) if node is not None else folded_words(hidden)
             if node is not None and node.small:
                 lines = [lines[0], "00.0 M · 00.0 %"]
-            return max([title_metrics.horizontalAdvance(lines[0]), *(metrics.horizontalAdvance(x) for x in lines[1:])])
+            widths = [title_metrics.horizontalAdvance(lines[0]), *(metrics.horizontalAdvance(x) for x in lines[1:])]
+            self._widths[name] = max(widths)
+            return self._widths[name]
 
         return arrange(self._figure, wide, self._line_height(), self._unfolded, width)
 
@@ -495,7 +515,7 @@ class FigureView(QGraphicsView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._figure is not None and not self._own_zoom:
-            self.home()
+            self._later.start()
 
     def _pan(self, across: int, down: int) -> None:
         for bar, by in ((self.horizontalScrollBar(), across), (self.verticalScrollBar(), down)):

@@ -63,6 +63,7 @@ class Layout:
     stages: list[StageBox] = field(default_factory=list)
     width: float = 0.0
     height: float = 0.0
+    rows: int = 0
     arcs: float = 0.0  # how far above the axis bypasses run
 
     def slot(self, node: str) -> Slot | None:
@@ -132,6 +133,7 @@ def arrange(
         last_stage = stage
     if layout.slots and layout.slots[-1].node is not None and layout.slots[-1].node.said:
         layout.width = max(layout.width, x + SAID + MARGIN)
+    layout.rows = row + 1
     layout.height = 2 * MARGIN + (row + 1) * (row_height + ROW_GAP) - ROW_GAP
     _place_chips(figure, layout, words, line)
     layout.stages = _stage_boxes(figure, layout, unfolded, row_height, head)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QLocale, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFont, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
@@ -25,6 +25,7 @@ class Tile:
     low: float = 0.0
     high: float = 0.0
     units: bool = False
+    names: tuple[str, ...] = ()  # of the units, where they have some
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +296,7 @@ class MapsGrid(QAbstractScrollArea):
         tile = self._tiles[place]
         if tile.values.ndim == 3:
             return tile.name
-        return self.tr("{0}: from {1} to {2}").format(tile.name, _number(tile.low), _number(tile.high))
+        return self.tr("{0}: from {1} to {2}").format(tile.name, number(tile.low), number(tile.high))
 
     def _value_at(self, at: QPoint) -> str:
         tile, place = self._tiles[self._current], self._large_place()
@@ -306,12 +307,15 @@ class MapsGrid(QAbstractScrollArea):
         row = min((at.y() - place.top()) * high // place.height(), high - 1)
         value = tile.low + (tile.high - tile.low) * int(tile.values[row, column]) / 255
         if tile.units:
-            return self.tr("unit {0}: {1}").format(row * wide + column, _number(value))
-        return self.tr("{0}, row {1}, column {2}: {3}").format(tile.name, row + 1, column + 1, _number(value))
+            unit = row * wide + column
+            name = f"{unit}, {tile.names[unit]}" if unit < len(tile.names) else str(unit)
+            return self.tr("unit {0}: {1}").format(name, number(value))
+        return self.tr("{0}, row {1}, column {2}: {3}").format(tile.name, row + 1, column + 1, number(value))
 
     def _describe(self) -> None:
         self.setAccessibleDescription(self._about(self._current) if self._tiles else "")
 
 
-def _number(value: float) -> str:
-    return f"{value:.3g}"
+def number(value: float) -> str:
+    """Three digits."""
+    return QLocale().toString(value, "g", 3)
