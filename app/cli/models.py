@@ -70,7 +70,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     verify = sub(
         "verify", "read models' files whole, compare their hashes, and try them on the sample pictures", verify_models
     )
-    verify.add_argument("ids", nargs="*", metavar="ID", help="default: all that are on this machine")
+    verify.add_argument("ids", nargs="*", metavar="ID", help="default: the embedded ones, and all others that are here")
 
     remove = sub("remove", "remove the files of downloaded or imported models", remove_models)
     remove.add_argument("ids", nargs="+", metavar="ID")
@@ -261,7 +261,8 @@ def verify_models(options: argparse.Namespace) -> int:
     if options.ids:
         cards = [store.card(id_) for id_ in options.ids]
     else:
-        cards = [card for card in store.cards() if store.state(card) is not State.ABSENT]
+        # Embedded ones must be here.
+        cards = [card for card in store.cards() if card.origin == "embedded" or store.state(card) is not State.ABSENT]
     bad = 0
     for card in cards:
         result = store.verify(card.id)

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from app.store import codec, weights
 from app.store.codec import GROUP, LEVELS, Palette, dequantise, quantise
 from app.store.errors import StoreError
+from tests.embedded import coded_alexnet
 
 
 def error(weight: np.ndarray) -> float:
@@ -130,26 +131,7 @@ def test_encoding_a_state_dict(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def coded() -> tuple[dict[str, Any], dict[str, str]]:
-    """AlexNet with random codes: fitting levels to 60 million weights takes half a minute."""
-    import torch
-
-    from app.store import architectures
-
-    rng = np.random.default_rng(0)
-    tensors: dict[str, Any] = {}
-    for key, shape in architectures.shapes_of("alexnet-2012").items():
-        if not codec.suits(shape):
-            tensors[key] = torch.from_numpy((0.01 * rng.standard_normal(shape)).astype(np.float16))
-            continue
-        rows, columns = shape
-        planes = {
-            "low": rng.integers(0, 256, (rows, columns // 2), np.uint8),
-            "high": rng.integers(0, 256, (rows, columns // 8), np.uint8),
-            "scales": rng.random((rows, columns // GROUP)).astype(np.float16),
-            "levels": np.linspace(-0.1, 0.1, LEVELS, dtype=np.float32),
-        }
-        tensors |= {f"{key}.{plane}": torch.from_numpy(array) for plane, array in planes.items()}
-    return tensors, {"format": "pt", "codec": "palette-1"}
+    return coded_alexnet()
 
 
 def saved(coded: tuple[dict[str, Any], dict[str, str]], path: Path) -> Path:

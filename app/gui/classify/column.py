@@ -49,7 +49,7 @@ class ModelColumn(QWidget):
         self.bars.chosen.connect(self._choose)
         self.bars.held_against.connect(self._hold_against)
         self.bars.hovered.connect(self.hovered)
-        self._words, self._said = _text_page(self)
+        self._words, self._said, self.official = _text_page(self)
         self._absent = self._absent_page(theme)
         self.pages = _Pages(self.bars, self)
         for page in (self.bars, self._words, self._absent):
@@ -66,10 +66,6 @@ class ModelColumn(QWidget):
         column.addLayout(head)
         column.addWidget(self.pages)
         column.addWidget(self._below)
-        self.official = OfficialLine(self)
-        self.official.setContentsMargins(STEP, QUARTER, STEP, 0)
-        self.pages.currentChanged.connect(self._place_official)
-        column.addWidget(self.official)
         column.addStretch(1)
 
     def _absent_page(self, theme: Theme) -> QWidget:
@@ -125,19 +121,17 @@ class ModelColumn(QWidget):
         self.pages.setCurrentWidget(self.bars)
 
     def show_idle(self) -> None:
-        """No picture yet: what this model is."""
-        self.show_words(self.card.summary + " " + self.card.limits, quiet=True)
+        """No picture yet: what this model is. Where the official weights stand below, its limits stay on its card, so that
+        three models have room."""
+        limits = "" if self.chip.beside.official is not None else " " + self.card.limits
+        self.show_words(self.card.summary + limits, quiet=True)
 
     def set_beside(self, beside: Beside) -> None:
         """The model's check, and the official weights of the same network: on its card, and here where there is room,
-        which is while no answer stands."""
+        which is below a text."""
         self.chip.set_beside(beside)
         self.official.show_official(beside.official, beside.official_state)
-        self._place_official()
-
-    def _place_official(self) -> None:
-        free = self.pages.currentWidget() is not self.bars
-        self.official.setVisible(free and self.chip.beside.official is not None)
+        self.pages.updateGeometry()
 
     def show_words(self, sentence: str, quiet: bool = False) -> None:
         self.answer = None
@@ -272,12 +266,15 @@ def _quiet(text: str, parent: QWidget) -> QLabel:
     return label
 
 
-def _text_page(parent: QWidget) -> tuple[QWidget, QLabel]:
+def _text_page(parent: QWidget) -> tuple[QWidget, QLabel, OfficialLine]:
     page = QWidget(parent)
     column = QVBoxLayout(page)
     column.setContentsMargins(STEP, QUARTER, STEP, 0)
     label = _quiet("", page)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     column.addWidget(label)
+    column.addSpacing(STEP)
+    official = OfficialLine(page)
+    column.addWidget(official)
     column.addStretch(1)
-    return page, label
+    return page, label, official

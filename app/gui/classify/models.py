@@ -66,8 +66,8 @@ class Models(QObject):
         ready = [card for card in cards if card.id in self._ready]
         lacking = self._session.set_models(self._ready)
         self._side.folder.set_models([(card.id, card.name) for card in ready], _best(ready))
-        self.show_item(self._session.current)
         self._tell_chips()
+        self.show_item(self._session.current)
         new = [card.name for card in ready if card.id not in before]
         if lacking and new:
             self.incomplete.emit(", ".join(new), lacking)

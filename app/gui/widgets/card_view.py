@@ -108,6 +108,10 @@ class CardView(QWidget):
             text.setAccessibleName(f"{name}: {value}")
             self._facts.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(text, row, 1, Qt.AlignmentFlag.AlignTop)
+            label.show()  # at once: a layout counts new widgets only when they are shown, and would squeeze the rest
+            text.show()
+        if (layout := self.layout()) is not None:
+            layout.activate()
 
     def _rows(self, card: Card, state: str, check: SelfCheck | None) -> list[tuple[str, str]]:
         rows = [(self.tr("Size"), numbers.size(card.approximate_size))]
