@@ -78,11 +78,21 @@ class Shortcuts(QDialog):
                     (f"{ctrl}C", self.tr("copy the answer")),
                     (f"{ctrl}S", self.tr("save the answer")),
                     (f"{ctrl}I", self.tr("look inside the networks, and fold it away")),
+                    (f"{ctrl}Shift+I", self.tr("the inside takes the whole panel, and gives it back")),
                     (f"{ctrl}M", self.tr("models: download, import, choose")),
                     (f"{ctrl},", self.tr("settings")),
                     ("Esc", self.tr("cancel what runs, then close what is open")),
                     ("F10", self.tr("menu")),
                     (f"{ctrl}Q", self.tr("quit")),
+                ],
+            ),
+            (
+                self.tr("On curves"),
+                "",
+                [
+                    ("← →  Home  End", self.tr("read the points one after the other, the first, the last")),
+                    ("↑ ↓", self.tr("to the curve before, to the next")),
+                    (f"{ctrl}C  {ctrl}S", self.tr("copy the numbers as CSV, save the drawing as PNG or SVG")),
                 ],
             ),
             (

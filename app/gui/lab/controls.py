@@ -214,7 +214,7 @@ class Controls(QWidget):
         box.setAccessibleName(name)
         box.addItems(list(words))
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(10)
+        box.setMinimumContentsLength(9)
         return box
 
     def _button(self, words: str, tip: str) -> QPushButton:

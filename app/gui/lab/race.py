@@ -184,7 +184,7 @@ class RaceControls(QWidget):
         controls: tuple[QWidget, ...] = (self.layers, self.steps, self.seed, self.start)
         for control in controls:
             control.setEnabled(not self._run.running and state != "paused")
-        self.pause.setText(self.tr("&Go on") if state == "paused" else self.tr("Pa&use"))
+        self.pause.setText(self.tr("Go &on") if state == "paused" else self.tr("Pa&use"))
         self.pause.setEnabled(state in ("running", "paused"))
         self.cancel.setEnabled(self._run.running or state == "paused")
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 WIDE_ENOUGH = 980  # pixels: from here on the answer stands beside the curves, else under the controls
 ANSWER, SHELF = 250, 270  # pixels: the answer's width, and that of what stands left
+ANY = 16_777_215  # pixels: Qt's largest width, which is no limit
 MOST_KEPT = 3
 PATIENCE = 300  # ms after which it is said that something is being computed
 SIGNAL, GRADIENT, RACE = range(3)
@@ -138,7 +139,7 @@ class LabView(QWidget):
         whole.addWidget(self.shelf)
         whole.addLayout(self._right, 1)
         self.answer.setFixedWidth(ANSWER)
-        self.shelf.setFixedWidth(SHELF + 2 * WIDE)
+        self._widen_shelf()
 
     def _connect(self) -> None:
         self.what.chosen.connect(self._turn)
@@ -210,6 +211,7 @@ class LabView(QWidget):
     def _ask(self) -> None:
         """The curve for what the controls say now."""
         self._tell_hint()
+        self._widen_shelf()
         picture = self._picture()
         if not self._in_view or self.what.place == RACE or picture is None:
             return
@@ -250,6 +252,7 @@ class LabView(QWidget):
         self.controls.show_places(now.places)
         self._draw()
         self._show_answer()
+        self._show_kept()
 
     def _draw(self) -> None:
         now, beside = self.asker.now, self.asker.beside
@@ -281,6 +284,7 @@ class LabView(QWidget):
         self._shown_network = None
         self.sentence.setText("")
         self._show_answer()
+        self._show_kept()
 
     def _waiting(self) -> None:
         if self.asker.waiting:
@@ -295,19 +299,21 @@ class LabView(QWidget):
         if self.what.place == RACE:
             self.about.setText("")
             return
-        parts = []
+        parts = [self._picture_words()]
         if self.asker.waiting and not self._patience.isActive():
             parts.append(self.tr("Computing…") if self.asker.now is not None else self.tr("Loading the network…"))
         elif (now := self.asker.now) is not None:
             parts.append(words.network_words(now.setup.network, self._names))
             parts.append(self.tr("{0} ms, {1}").format(round(now.took_ms), now.device))
-        if self._session.current is None:
-            parts.append(self.tr("a sample picture, as none is open: Chelsea the cat"))
-        elif self._session.current.error:
-            parts.append(self.tr("the picture could not be opened: a sample, Chelsea the cat"))
-        else:
-            parts.append(self._session.current.name)
         self.about.setText(" · ".join(parts))
+
+    def _picture_words(self) -> str:
+        current = self._session.current
+        if current is None:
+            return self.tr("Chelsea the cat, a sample, as no picture is open")
+        if current.error:
+            return self.tr("Chelsea the cat, a sample, as the picture could not be opened")
+        return current.name
 
     def _tell_hint(self) -> None:
         self.answer.hint.setText(words.hint(self.controls.setup()))
@@ -333,6 +339,7 @@ class LabView(QWidget):
     def _show_kept(self) -> None:
         race = self.what.place == RACE
         self.keep.setVisible(not race and len(self._kept) < MOST_KEPT)
+        self.keep.setEnabled(self.asker.now is not None)
         self.drop.setVisible(bool(self._kept))
 
     # The race
@@ -384,16 +391,24 @@ class LabView(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(560, 200)
 
+    def _widen_shelf(self) -> None:
+        """As wide as its controls need in the language there is, so that nothing has to be scrolled sideways."""
+        least = max(self.controls.minimumSizeHint().width(), self.race.minimumSizeHint().width())
+        bar = self.shelf.verticalScrollBar().sizeHint().width()
+        self.shelf.setFixedWidth(max(SHELF + (WIDE if self._beside else 0), least + 2 * WIDE + bar))
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         beside = self.width() >= WIDE_ENOUGH
         if beside != self._beside:
             self._beside = beside
-            self.answer.setFixedWidth(ANSWER if beside else SHELF - 2 * WIDE)
-            self.shelf.setFixedWidth(SHELF + 2 * WIDE if beside else SHELF)
             if beside:
                 self._side.removeWidget(self.answer)
                 self._right.addWidget(self.answer)
+                self.answer.setFixedWidth(ANSWER)
             else:
                 self._right.removeWidget(self.answer)
                 self._side.insertWidget(self._side.count() - 1, self.answer)
+                self.answer.setMinimumWidth(0)
+                self.answer.setMaximumWidth(ANY)
+            self._widen_shelf()

@@ -78,6 +78,7 @@ class Drawing:
         self.x = chart.x_scale()
         metrics = self._metrics = QFontMetricsF(font)
         line = metrics.height()
+        self._legend_right = size.width() - corner
         self._legend = _legend(chart, metrics, size.width() - corner)
         rows = 1 + max((row for _, row, _ in self._legend), default=0)
         self._title_top = rows * (line + QUARTER) + QUARTER
@@ -203,7 +204,8 @@ class Drawing:
                 self.paint_mark(painter, QPointF(left + SAMPLE / 2, middle), number, hollow=True)
                 words = self.chart.hollow
             painter.setPen(self._theme.colour("text"))
-            spot = QRectF(left + SAMPLE + 6, top, self.area.right() - left - SAMPLE, line)
+            spot = QRectF(left + SAMPLE + 6, top, self._legend_right - left - SAMPLE - 6, line)
+            words = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, spot.width())
             painter.drawText(spot, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), words)
 
     def paint_cursor(self, painter: QPainter, cursor: tuple[int, int]) -> None:

@@ -320,7 +320,7 @@ def test_the_picture_in_view_is_asked_about(
     answered(view.test_panel)
     settled(view)
     assert isinstance(lab.seen[-1].picture, Path)
-    assert "could not be opened: a sample" in view.about.text()
+    assert "a sample, as the picture could not be opened" in view.about.text()
 
 
 def test_nothing_is_asked_while_nobody_looks(
@@ -423,7 +423,7 @@ def test_pause_and_go_on(race: Any, lab: FakeLab, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: bool(lab.asked(Race)))
     qtbot.mouseClick(race.race.pause, LEFT)
     qtbot.waitUntil(lambda: race.run.state == "paused")
-    assert race.race.pause.text() == "&Go on"
+    assert race.race.pause.text() == "Go &on"
     assert race.sentence.text().startswith("Paused")
     lab.race_gate.set()
     qtbot.mouseClick(race.race.pause, LEFT)
