@@ -16,7 +16,8 @@ mkdir -p "$root/opt" "$root/usr/bin" "$root/DEBIAN" dist
 # The environment was made elsewhere: its scripts are told where it will stand.
 find "$root/opt/triptych/bin" -type f -exec sed -i "s|$root/opt/triptych|/opt/triptych|g" {} +
 sed -i "s|$root/opt/triptych|/opt/triptych|g" "$root/opt/triptych/pyvenv.cfg"
-find "$root/opt/triptych" -name __pycache__ -prune -exec rm -r {} +
+# Compiled for the place where they will stand: nobody but root could do it there. Some of torch's templates are no Python.
+"$root/opt/triptych/bin/python3" -m compileall -q -f -s "$root" -p / "$root/opt/triptych/lib" || true
 ln -s /opt/triptych/bin/triptych "$root/usr/bin/triptych"
 
 install -Dm644 packaging/triptych.desktop "$root/usr/share/applications/triptych.desktop"
