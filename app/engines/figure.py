@@ -44,9 +44,9 @@ class Node:
     title: str  # as the papers write it: "3 × 3 conv, /2"
     kind: str  # "input", "conv", "pool", "dense", "add", "other"
     column: float  # place from left to right; halves lie between two columns
-    lane: int = 0  # 0 is the main line, -1 the bypass above it
+    lane: int = 0  # 0 is the main line, -1 the bypass above it; with more of them, from the top to the bottom
     towers: int = 1  # 2: drawn as two, one above the other; the first half of the channels is the upper one
-    small: bool = False  # drawn as a chip, without its map
+    small: bool = False  # drawn as a chip; a glance (n, 1) lies on it as a strip of values
     shape: tuple[int, ...] = ()  # of the output, without the batch: (channels, height, width) or (units,)
     parameters: int = 0
     share: float | None = None  # of a pass's time, 0 to 1; None: not measured (yet)

@@ -75,6 +75,25 @@ def towers() -> Figure:
     return Figure("alex", "AlexNet", nodes, edges, (), (), 1, True)
 
 
+def unrolled(words: int = 4, layers: int = 3) -> Figure:
+    """LSTM layers above each other, unrolled over words: what the captioner and the translator will draw."""
+    nodes, edges = [], []
+    for word in range(words):
+        nodes.append(Node(f"w{word}", f"word {word}", "input", float(word), lane=layers, small=True, shape=(512,)))
+        for layer in range(layers):
+            strip = np.arange(32, dtype=np.uint8).reshape(32, 1) * 8
+            lane = layers - 1 - layer
+            nodes.append(Node(f"h{layer}.{word}", f"LSTM {layer + 1}", "other", float(word), lane=lane, small=True,
+                              shape=(512,), glance=(strip,)))  # fmt: skip
+            below = f"w{word}" if layer == 0 else f"h{layer - 1}.{word}"
+            edges.append(Edge(below, f"h{layer}.{word}"))
+            if layer == 2:
+                edges.append(Edge(f"h0.{word}", f"h2.{word}", "bypass"))
+            if word:
+                edges.append(Edge(f"h{layer}.{word - 1}", f"h{layer}.{word}"))
+    return Figure("gnmt", "GNMT", tuple(nodes), tuple(edges), (), (), 0, True)
+
+
 @pytest.fixture
 def view(qtbot: Any, theme: Any) -> FigureView:
     made = FigureView(theme)
@@ -181,6 +200,23 @@ def test_towers_cross_where_the_description_says(view: FigureView) -> None:
     heights = {round(p.y()) for item in items(view, EdgeItem) if item._kind == "cross"
                for p in (item._path.pointAtPercent(0), item._path.pointAtPercent(1))}  # fmt: skip
     assert len(heights) == 2
+
+
+def test_layers_unrolled_over_words_lie_in_columns_and_lanes(view: FigureView, qtbot: Any) -> None:
+    view.show_figure(unrolled())
+    places = {slot.id: slot for slot in view._layout.slots}
+    assert len({round(places[f"h1.{word}"].axis) for word in range(4)}) == 1
+    assert len({round(places[f"h{layer}.2"].centre) for layer in range(3)}) == 1
+    assert places["h2.0"].axis < places["h1.0"].axis < places["h0.0"].axis < places["w0"].axis
+    assert places["h0.0"].centre < places["h0.1"].centre
+    assert len(items(view, EdgeItem)) == len(unrolled().edges)
+    view.setFocus()
+    view.set_current("h0.1")
+    qtbot.keyClick(view, Qt.Key.Key_Up)
+    assert view.current == "h1.1"
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    assert view.current == "w1"
 
 
 def test_the_maps_lie_on_the_blocks(view: FigureView) -> None:
@@ -587,6 +623,18 @@ def test_a_click_shows_maps_and_esc_closes_them(tab: Any, qtbot: Any) -> None:
     assert tab.cancel()
     assert not tab.maps.isVisible()
     assert not tab.cancel()
+
+
+def test_esc_stops_the_recording_and_offers_another(tab: Any, qtbot: Any) -> None:
+    tab.fake.gate.clear()
+    tab.shown()
+    qtbot.waitUntil(lambda: tab.view.figure is not None)
+    assert tab.cancel()
+    assert tab._recording is None
+    (strip,) = tab.strips._shown
+    tab.fake.gate.set()
+    strip.buttons[0].click()
+    qtbot.waitUntil(lambda: timed(tab))
 
 
 def test_maps_come_before_the_measuring_is_over(tab: Any, qtbot: Any) -> None:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 PANEL = "figure"  # the engine of its own
 MODEL_KEY = "figure.model"  # in the settings: the network that was looked at last
 NARROW = 760  # pixels: below, the maps take the diagram's place
-LEAST = 300  # pixels of height that it needs to be of use
 
 
 class FigureTab(QWidget):
@@ -153,7 +152,11 @@ class FigureTab(QWidget):
             if not self.maps.grid.shrink():
                 self.close_maps()
             return True
-        return self._drop_tickets()
+        if not self._drop_tickets():
+            return False
+        again = ((self.tr("Record again"), self._look),)
+        self.strips.say("info", self.tr("The recording was stopped."), again)
+        return True
 
     def close_view(self) -> None:
         self._looked_at = False

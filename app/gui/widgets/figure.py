@@ -26,7 +26,16 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 
 from app.gui.theme import STEP, Theme
-from app.gui.widgets.figure_items import NodeItem, StageItem, edge_items, folded_words, fonts, node_words, sentence
+from app.gui.widgets.figure_items import (
+    NodeItem,
+    StageItem,
+    edge_items,
+    folded_words,
+    fonts,
+    node_words,
+    sentence,
+    shape_words,
+)
 from app.gui.widgets.figure_layout import Layout, Slot, arrange, foldable
 
 if TYPE_CHECKING:
@@ -249,7 +258,7 @@ class FigureView(QGraphicsView):
                 return self._widths[name]
             lines = node_words(node) if node is not None else folded_words(hidden)
             if node is not None and node.small:
-                lines = [lines[0], "00.0 M · 00.0 %"]
+                lines = [lines[0], "00.0 M · 00.0 %" if node.parameters else shape_words(node)]
             widths = [title_metrics.horizontalAdvance(lines[0]), *(metrics.horizontalAdvance(x) for x in lines[1:])]
             self._widths[name] = max(widths)
             return self._widths[name]
@@ -366,7 +375,12 @@ class FigureView(QGraphicsView):
     def _key(self, event: QKeyEvent) -> bool:
         keys, key = Qt.Key, event.key()
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        arrows = {keys.Key_Left: (-1, 0), keys.Key_Right: (1, 0), keys.Key_Up: (0, -1), keys.Key_Down: (0, 1)}
+        arrows: dict[int, tuple[int, int]] = {
+            keys.Key_Left: (-1, 0),
+            keys.Key_Right: (1, 0),
+            keys.Key_Up: (0, -1),
+            keys.Key_Down: (0, 1),
+        }
         if modifiers & Qt.KeyboardModifier.ControlModifier:
             if key in (keys.Key_Plus, keys.Key_Equal):
                 self.zoom(ONCE)

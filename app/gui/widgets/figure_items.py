@@ -14,7 +14,18 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app.gui import numbers
 from app.gui.theme import CORNER, Theme
-from app.gui.widgets.figure_layout import CIRCLE, SAID, STAGE_HEAD, Layout, Slot, StageBox, depth, face_width, side
+from app.gui.widgets.figure_layout import (
+    CHIP_GLANCE,
+    CIRCLE,
+    SAID,
+    STAGE_HEAD,
+    Layout,
+    Slot,
+    StageBox,
+    depth,
+    face_width,
+    side,
+)
 from app.gui.widgets.heat_map import picture_of
 
 if TYPE_CHECKING:
@@ -256,7 +267,11 @@ class NodeItem(QGraphicsItem):
             return
         upper = QRectF(place.x(), place.y() + 2, place.width(), self._line)
         self._line_of_words(painter, upper, node.title, self._title_font, "text")
-        words = f"{short(node.parameters)} · {share_words(node.share)}"
+        if self._glances:  # its values, from top to bottom
+            strip = QRectF(place.x() + 5, place.y() + 4, 10, place.height() - 8)
+            painter.drawImage(strip, self._glances[0])
+            upper.setLeft(upper.left() + CHIP_GLANCE - 4)
+        words = f"{short(node.parameters)} · {share_words(node.share)}" if node.parameters else shape_words(node)
         self._line_of_words(painter, upper.translated(0, self._line), words, self._font, "secondary")
 
     def _paint_words(self, painter: QPainter, lines: list[str]) -> None:
@@ -426,6 +441,8 @@ Path = tuple[QPainterPath, tuple[str, QPointF] | None]
 def _paths(edge: Edge, source: Slot, target: Slot, layout: Layout) -> list[Path]:
     start = _outlets(source)
     end = _inlets(target)
+    if layout.grid and abs(source.axis - target.axis) > 1:
+        return [(_between_lanes(source, target, edge.kind), None)]
     if edge.kind == "bypass":
         middle = (_branch(source, target, layout).x() + target.centre) / 2
         word = (tr("identity"), QPointF(middle, target.axis - layout.arcs))
@@ -445,6 +462,8 @@ def _outlets(slot: Slot) -> list[QPointF]:
         return [QPointF(slot.centre + 30, slot.axis)]
     if node.kind == "add":
         return [QPointF(slot.centre + CIRCLE / 2, slot.axis)]
+    if node.small:
+        return [QPointF(slot.x + slot.width, slot.axis)]
     return [QPointF(face.right() + depth(node.shape), face.center().y()) for face in faces(slot)]
 
 
@@ -454,7 +473,25 @@ def _inlets(slot: Slot) -> list[QPointF]:
         return [QPointF(slot.centre - 26, slot.axis)]
     if node.kind == "add":
         return [QPointF(slot.centre - CIRCLE / 2, slot.axis)]
+    if node.small:
+        return [QPointF(slot.x, slot.axis)]
     return [QPointF(face.left(), face.center().y()) for face in faces(slot)]
+
+
+def _between_lanes(source: Slot, target: Slot, kind: str) -> QPainterPath:
+    """From lane to lane: up or down between the middles; a bypass runs along the right side of what it passes by."""
+    up = target.axis < source.axis
+    if kind == "bypass" and abs(source.centre - target.centre) < 1:
+        start, end = QPointF(source.x + source.width, source.axis), QPointF(target.x + target.width + 1.5, target.axis)
+        path = QPainterPath(start)
+        path.cubicTo(start + QPointF(22, 0), end + QPointF(22, 0), end)
+        return path
+    start = QPointF(source.centre, source.y if up else source.y + source.height)
+    end = QPointF(target.centre, target.y + target.height + 1.5 if up else target.y - 1.5)
+    path = QPainterPath(start)
+    bend = QPointF(0, (end.y() - start.y()) / 2)
+    path.cubicTo(start + bend, end - bend, end)
+    return path
 
 
 def _straight(start: QPointF, end: QPointF) -> QPainterPath:

@@ -20,6 +20,8 @@ FOLDABLE = 5  # cells in a stage from which on it folds to its first and last
 STAGE_HEAD = 24.0
 SAID = 120.0  # room beside the last block for what the network says
 ROW_GAP = 40.0
+LANE_GAP = 26.0
+CHIP_GLANCE = 20.0  # room on a chip for its values
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ class Layout:
     width: float = 0.0
     height: float = 0.0
     rows: int = 0
+    grid: bool = False  # columns and lanes, nothing broken into rows
     arcs: float = 0.0  # how far above the axis bypasses run
 
     def slot(self, node: str) -> Slot | None:
@@ -98,7 +101,10 @@ def arrange(
     width: float,
 ) -> Layout:
     """`words` measures what stands under a block, `line` is the height of one line of it; `width`: no row is longer,
-    unless a single cell is."""
+    unless a single cell is. With more lanes than the main line and its bypasses it is a grid of columns and lanes,
+    all in one row."""
+    if any(node.lane not in (-1, 0) for node in figure.nodes):
+        return _grid(figure, words, line)
     units = _units(figure, unfolded)
     towers = max((node.towers for node in figure.nodes), default=1)
     chips = any(node.lane < 0 for node in figure.nodes)
@@ -219,6 +225,42 @@ def _place_chips(
             )
         )
     layout.slots.sort(key=lambda slot: (slot.row, slot.centre, slot.axis))
+
+
+def _grid(figure: Figure, words: Callable[[Node | None, tuple[Node, ...]], float], line: float) -> Layout:
+    """Every node at its column and lane: a network unrolled over words or tokens, layer above layer."""
+    body = LARGEST + 18.0
+    chip = 2 * line + 6
+    wide: dict[float, float] = {}
+    high: dict[int, float] = {}
+    for node in figure.nodes:
+        width = words(node, ()) + (12 + CHIP_GLANCE * bool(node.glance) if node.small else 0)
+        width = max(width, face_width(node.shape) + depth(node.shape)) if not node.small else width
+        wide[node.column] = max(wide.get(node.column, 0.0), width)
+        high[node.lane] = max(high.get(node.lane, 0.0), chip if node.small else body + 4 * line + 8)
+    lefts: dict[float, float] = {}
+    x = MARGIN
+    for column in sorted(wide):
+        lefts[column] = x
+        x += wide[column] + 2 * GAP
+    tops: dict[int, float] = {}
+    y = MARGIN
+    for lane in sorted(high):
+        tops[lane] = y
+        y += high[lane] + LANE_GAP
+    layout = Layout(width=x - 2 * GAP + MARGIN, height=y - LANE_GAP + MARGIN, rows=1, grid=True, arcs=chip / 2 + 14)
+    for node in figure.nodes:
+        left, top, width = lefts[node.column], tops[node.lane], wide[node.column]
+        stage = figure.cells[node.cell].stage if node.cell is not None else None
+        if node.small:
+            axis, tall = top + high[node.lane] / 2, chip
+            slot = Slot(node.id, node, (), stage, 0, left, axis - chip / 2, width, tall, axis, axis)
+        else:
+            axis, tall = top + body / 2, body + 4 * line + 8
+            slot = Slot(node.id, node, (), stage, 0, left, top, width, tall, axis, axis + body / 2)
+        layout.slots.append(slot)
+    layout.slots.sort(key=lambda slot: (slot.centre, slot.axis))
+    return layout
 
 
 def _stage_boxes(figure: Figure, layout: Layout, unfolded: set[int], row_height: float, head: float) -> list[StageBox]:
