@@ -205,7 +205,12 @@ class MapsGrid(QAbstractScrollArea):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         keys = Qt.Key
         plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        step = {keys.Key_Left: -1, keys.Key_Right: 1, keys.Key_Up: -self._columns, keys.Key_Down: self._columns}
+        step: dict[int, int] = {
+            keys.Key_Left: -1,
+            keys.Key_Right: 1,
+            keys.Key_Up: -self._columns,
+            keys.Key_Down: self._columns,
+        }
         if not plain or not self._tiles:
             event.ignore()
         elif event.key() in step and not (self._large and event.key() in (keys.Key_Up, keys.Key_Down)):
