@@ -29,6 +29,7 @@ class RaceRun(QObject):
         self._worker = context.worker
         self._ticket: Ticket | None = None
         self._pause_ticket: Ticket | None = None
+        self._go_on = False  # as soon as the pause that was asked for has come
         self.race = Race()
         self.state = ""
         self.points: list[RacePoint] = []
@@ -54,12 +55,16 @@ class RaceRun(QObject):
         self._set("running")
 
     def pause(self) -> None:
+        self._go_on = False
         if self.state == "running":
             self._pause_ticket = self._worker.control(PANEL, PauseRace())
             self._set("pausing")
 
     def resume(self) -> None:
-        if self.state == "paused":
+        if self.state == "pausing":
+            self._go_on = True
+        elif self.state == "paused":
+            self._go_on = False
             self._ticket = self._worker.enqueue(PANEL, ResumeRace())
             self._set("running")
 
@@ -91,6 +96,8 @@ class RaceRun(QObject):
             end: RaceEnd = answer.value
             self.points, self.end = list(end.points), end
             self._set("done" if end.finished else "paused")
+            if self._go_on:
+                self.resume()
         elif answer.ticket is self._pause_ticket:
             self._pause_ticket = None
             if not answer.value and self.state == "pausing":  # it still waits for its turn

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -26,11 +26,11 @@ from app.gui.lab.answer import AnswerPane
 from app.gui.lab.asking import Asker
 from app.gui.lab.controls import Controls
 from app.gui.lab.race import RaceControls, RaceRun
+from app.gui.lab.words import Curve
 from app.gui.theme import STEP, WIDE, sized
 from app.gui.widgets.choices import Choices
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.line_plot import LinePlot
-from app.gui.widgets.plot_paint import Series
 from app.gui.widgets.progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class LabView(QWidget):
         theme = context.theme
         self.asker = Asker(context, self)
         self.run = RaceRun(context, self)
-        self._kept: list[Series] = []
+        self._kept: list[Curve] = []
         self._shown_network: object = None  # the scale is kept while it stays the same
         self._in_view = self._resting = False
         self._beside = True
@@ -155,6 +155,8 @@ class LabView(QWidget):
         self.progress.cancelled.connect(self.run.cancel)
         self.plot.said.connect(self.said)
         self.answer.models_wanted.connect(self.models_wanted)
+        self._session.run.started.connect(self._race_rests)
+        self._session.run.ended.connect(self._race_on)
         self._session.current_changed.connect(self._ask)
         self._session.loaded.connect(self._ask)
         self._session.answers_changed.connect(self._picture_failed)
@@ -164,9 +166,7 @@ class LabView(QWidget):
     def shown(self) -> None:
         self._in_view = True
         self._look_for_models()
-        if self._resting:
-            self.run.resume()
-        self._resting = False
+        self._race_on()
         self._ask()
 
     def models_changed(self) -> None:
@@ -177,8 +177,7 @@ class LabView(QWidget):
         """Nothing is computed for nobody: a race that runs waits until one comes back."""
         self._in_view = False
         self.asker.stop()
-        self._resting = self.run.state == "running"
-        self.run.pause()
+        self._race_rests()
 
     def cancel(self) -> bool:
         return self.run.running and self.run.cancel()
@@ -260,15 +259,27 @@ class LabView(QWidget):
             return
         of_weights = self.controls.of_weights
         key = (type(now), of_weights, now.setup.network)
-        self.plot.show_chart(words.chart(now, beside, self._kept, of_weights), keep_scale=key == self._shown_network)
+        kept = [
+            words.curve_series(curve, of_weights, words.kept_words(curve.setup, self._names), number)
+            for number, curve in enumerate(self._kept, 2)
+        ]
+        self.plot.show_chart(words.chart(now, beside, kept, of_weights), keep_scale=key == self._shown_network)
         self._shown_network = key
         if isinstance(now, SignalCurve):
             other = beside if isinstance(beside, SignalCurve) else None
-            self.sentence.setText(words.signal_sentence(now, other))
+            said = words.signal_sentence(now, other)
         else:
             back = beside if isinstance(beside, GradientCurve) else None
-            self.sentence.setText(words.gradient_sentence(now, back, of_weights))
+            said = words.gradient_sentence(now, back, of_weights)
+        self._say(said, aloud=not self.asker.waiting)
         self._tell_about()
+
+    def _say(self, sentence: str, aloud: bool) -> None:
+        """`aloud`: to screen readers as well, but not at every step of something that moves."""
+        changed = sentence != self.sentence.text()
+        self.sentence.setText(sentence)
+        if aloud and changed and sentence and QAccessible.isActive():
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.sentence, sentence))
 
     def _show_answer(self) -> None:
         now, beside = self.asker.now, self.asker.beside
@@ -324,9 +335,7 @@ class LabView(QWidget):
         now = self.asker.now
         if now is None or len(self._kept) >= MOST_KEPT:
             return
-        name = words.kept_words(now.setup, self._names)
-        series = words.curve_series(now, self.controls.of_weights, name, 2 + len(self._kept))
-        self._kept.append(series)
+        self._kept.append(now)
         self._show_kept()
         self._draw()
 
@@ -354,10 +363,12 @@ class LabView(QWidget):
             self._shown_network = run.race
         else:
             waits = self.tr("Both networks are being built…")
+            if self._session.run.running:
+                waits = self.tr("The race begins after the other pictures.")
             idle = self.tr("Two loss curves grow here, step by step, as soon as the race has started.")
             self.plot.show_sentence(waits if run.running else idle)
             self._shown_network = None
-        self.sentence.setText(self._race_words())
+        self._say(self._race_words(), aloud=not run.running)
         self._tell_hint()
         self._tell_about()
         if run.state == "running":
@@ -368,6 +379,17 @@ class LabView(QWidget):
         elif not run.running:
             self._end_progress()
 
+    def _race_rests(self) -> None:
+        """While nobody looks, or many pictures are to be classified: both take the queue, and a person waits there."""
+        if self.run.state == "running":
+            self._resting = True
+            self.run.pause()
+
+    def _race_on(self) -> None:
+        if self._resting and self._in_view and not self._session.run.running:
+            self._resting = False
+            self.run.resume()
+
     def _end_progress(self) -> None:
         self.progress.finish()
         self.foot.setCurrentIndex(0)
@@ -375,7 +397,8 @@ class LabView(QWidget):
     def _race_words(self) -> str:
         run = self.run
         if run.end is not None and run.state in ("done", "paused"):
-            return words.race_sentence(run.end)
+            said = words.race_sentence(run.end)
+            return said + " " + self.tr("It goes on after the other pictures.") if self._resting else said
         if run.state == "cancelled":
             return self.tr("Cancelled after step {0} of {1}.").format(len(run.points), run.race.steps)
         if run.points:

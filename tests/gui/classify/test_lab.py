@@ -285,6 +285,10 @@ def test_the_gradient_by_activations_and_by_weights(make_view: Any, settled: Any
     assert view.plot.chart.series[0].ys == view.asker.now.weights
     assert len(lab.seen) == count  # both came with one answer
     assert len(view.plot.chart.series) == 2
+    view.keep.click()
+    assert view.plot.chart.series[2].ys == view.asker.now.weights
+    view.controls.of.setCurrentIndex(0)
+    assert view.plot.chart.series[2].ys == view.asker.now.outputs  # a kept curve is of what the axis says
 
 
 def test_kept_curves_stay_beside_the_others(make_view: Any, settled: Any) -> None:
@@ -440,6 +444,33 @@ def test_a_race_rests_while_nobody_looks(race: Any, lab: FakeLab, qtbot: Any) ->
     lab.race_gate.set()
     race.test_panel.inside.choose("laboratory")
     qtbot.waitUntil(lambda: race.run.state == "done")
+
+
+def test_a_glance_elsewhere_does_not_leave_the_race_paused(race: Any, lab: FakeLab, qtbot: Any) -> None:
+    """Back again before the pause has come into force."""
+    race.race.start.click()
+    qtbot.waitUntil(lambda: bool(lab.asked(Race)))
+    race.test_panel.inside.choose("labels")
+    race.test_panel.inside.choose("laboratory")
+    assert race.run.state == "pausing"
+    lab.race_gate.set()
+    qtbot.waitUntil(lambda: race.run.state == "done")
+
+
+def test_a_folder_of_pictures_goes_first(
+    race: Any, lab: FakeLab, qtbot: Any, folder: Path, finished: Any, engine: Any
+) -> None:
+    race.race.start.click()
+    qtbot.waitUntil(lambda: bool(lab.asked(Race)))
+    engine.gate.clear()
+    race.test_panel.open_paths([folder])
+    qtbot.waitUntil(lambda: race.run.state == "paused")
+    assert race.sentence.text().endswith("It goes on after the other pictures.")
+    lab.race_gate.set()
+    engine.gate.set()
+    finished(race.test_panel, 11)
+    qtbot.waitUntil(lambda: race.run.state == "done")
+    assert len(race.run.points) == 20
 
 
 def test_a_race_that_was_paused_by_hand_stays_paused(race: Any, lab: FakeLab, qtbot: Any) -> None:
