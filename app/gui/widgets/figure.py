@@ -174,7 +174,12 @@ class FigureView(QGraphicsView):
         self._arrange(width)
         self._draw()
         across = room.width() / max(self._layout.width, 1.0)
-        scale = min(across, 1.0) if scale < COMFORT else min(scale, 1.25)
+        if scale < COMFORT:
+            scale = min(across, 1.0)
+            if self._layout.height * scale > room.height():  # the scroll bar wants room, too
+                scale = min((room.width() - self.verticalScrollBar().sizeHint().width()) / self._layout.width, 1.0)
+        else:
+            scale = min(scale, 1.25)
         self._set_scale(scale)
         high = self._layout.height * scale > room.height()
         self.centerOn(self._layout.width / 2, room.height() / 2 / scale if high else self._layout.height / 2)
@@ -225,7 +230,7 @@ class FigureView(QGraphicsView):
         self.scale(scale, scale)
 
     def _room(self) -> QSize:
-        return self.maximumViewportSize()
+        return self.maximumViewportSize() - QSize(2, 2)  # what fits to the pixel would already bring scroll bars
 
     def _line_width(self, scale: float) -> float:
         return max(200.0, self._room().width() / scale - STEP)

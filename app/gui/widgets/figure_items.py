@@ -267,7 +267,7 @@ class NodeItem(QGraphicsItem):
             return
         upper = QRectF(place.x(), place.y() + 2, place.width(), self._line)
         self._line_of_words(painter, upper, node.title, self._title_font, "text")
-        if self._glances:  # its values, from top to bottom
+        if node.glance and node.glance[0].shape[1] == 1:  # its values, from top to bottom
             strip = QRectF(place.x() + 5, place.y() + 4, 10, place.height() - 8)
             painter.drawImage(strip, self._glances[0])
             upper.setLeft(upper.left() + CHIP_GLANCE - 4)

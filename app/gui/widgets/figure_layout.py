@@ -234,7 +234,8 @@ def _grid(figure: Figure, words: Callable[[Node | None, tuple[Node, ...]], float
     wide: dict[float, float] = {}
     high: dict[int, float] = {}
     for node in figure.nodes:
-        width = words(node, ()) + (12 + CHIP_GLANCE * bool(node.glance) if node.small else 0)
+        strip = bool(node.glance) and node.glance[0].shape[1] == 1
+        width = words(node, ()) + (12 + CHIP_GLANCE * strip if node.small else 0)
         width = max(width, face_width(node.shape) + depth(node.shape)) if not node.small else width
         wide[node.column] = max(wide.get(node.column, 0.0), width)
         high[node.lane] = max(high.get(node.lane, 0.0), chip if node.small else body + 4 * line + 8)
