@@ -105,6 +105,19 @@ class Shortcuts(QDialog):
                     ("Space", self.tr("pause and resume live video")),
                 ],
             ),
+            (
+                self.tr("In the figure of a network"),
+                self.tr("Click a block for its feature maps. Drag to move, turn the wheel to zoom."),
+                [
+                    ("← → ↑ ↓", self.tr("from block to block, to the bypass or the row above and below")),
+                    ("Tab", self.tr("to the next stage, and on after the last")),
+                    ("Enter", self.tr("feature maps of the block; in the maps: one of them large")),
+                    ("Space", self.tr("fold and unfold the stage")),
+                    (f"{ctrl}+  {ctrl}−", self.tr("larger, smaller")),
+                    (f"{ctrl}0", self.tr("all of it, then full size")),
+                    (self.tr("Shift and arrows"), self.tr("move the sheet")),
+                ],
+            ),
         ]
 
     @staticmethod

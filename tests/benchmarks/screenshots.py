@@ -308,6 +308,46 @@ def read_laboratory(window: MainWindow) -> QWidget:
     return page(window, 2)
 
 
+def figure(window: MainWindow, sample: str = "chelsea.jpg") -> FigureTab:
+    """The figure over the whole panel, recorded and measured."""
+    from app.gui.classify.figure_view import FigureTab
+
+    panel = answered(window, sample)
+    panel.inside.choose("figure")
+    panel.toggle_inside()
+    panel.inside.whole.setChecked(True)
+    tab = panel.inside.view("figure")
+    assert isinstance(tab, FigureTab)
+    wait(lambda: tab.view.figure is not None and tab.view.figure.pass_ms is not None, 60)
+    return tab
+
+
+@state
+def figure_network(window: MainWindow) -> QWidget:
+    figure(window)
+    return window
+
+
+@state
+def figure_maps(window: MainWindow) -> QWidget:
+    tab = figure(window)
+    tab.open_maps("blocks_1_expand_conv")
+    wait(lambda: bool(tab.maps.grid.tiles), 30)
+    return window
+
+
+@state
+def figure_large(window: MainWindow) -> QWidget:
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    tab = figure(window)
+    tab.open_maps("blocks_1_expand_conv")
+    wait(lambda: bool(tab.maps.grid.tiles), 30)
+    QTest.keyClick(tab.maps.grid, Qt.Key.Key_Return)
+    return window
+
+
 @state
 def caption(window: MainWindow) -> QWidget:
     window.tabs.setCurrentIndex(1)
