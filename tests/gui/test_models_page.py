@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app.gui.context import MODELS_KEY, chosen_models
 from app.gui.models_table import LICENCE, NAME, SCORE, SIZE, STATE
 from app.gui.window import MainWindow
 from app.store.catalog import State, Store, Verification
+from app.store.checks import SelfCheck
 from app.store.download import DownloadCancelled, DownloadError
 from app.store.errors import StoreError
 from app.store.progress import Progress
@@ -26,6 +28,17 @@ class PlayStore(Store):
         self.go = threading.Event()
         self.here: set[str] = set()
         self.mirrors: list[str | None] = []
+        self.official = ""  # of the embedded model
+        self.checks: dict[str, SelfCheck] = {}
+
+    def cards(self, task=None):
+        return tuple(
+            dataclasses.replace(card, official=self.official) if card.origin == "embedded" else card
+            for card in super().cards(task)
+        )
+
+    def self_check(self, card):
+        return self.checks.get(card.id)
 
     def state(self, card):
         return State.READY if card.id in self.here else super().state(card)
@@ -197,3 +210,94 @@ def test_names_keep_their_room(page, qtbot):
     qtbot.waitUntil(lambda: page.view.isColumnHidden(LICENCE))
     assert page.view.columnWidth(NAME) >= 20 * page.view.fontMetrics().averageCharWidth()
     assert not page.view.isColumnHidden(STATE)
+
+
+def _facts(page) -> dict[str, str]:
+    """What the card says in its two columns."""
+    grid = page.card_view._facts
+    rows = [[grid.itemAtPosition(row, column) for column in (0, 1)] for row in range(grid.rowCount())]
+    return {name.widget().text(): value.widget().text() for name, value in rows if name and value}
+
+
+def test_the_official_weights_stand_beside_the_embedded_ones(page, store, context, qtbot):
+    line = page.card_view.official
+    page.choose("efficientnet-lite0")
+    assert line.isHidden()
+    store.official = "resnet18-v1"
+    page.refresh()
+    assert not line.isHidden()
+    assert "The official weights reach 69.8 % top-1. Licence: BSD-3-Clause" in line.words.text()
+    assert "None of us has opened the address." in line.words.text()
+    assert line.button.text() == "Download (46.8 MB)"
+    line.button.click()
+    assert context.downloads.active() == ("resnet18-v1",)
+    assert not line.button.isEnabled()
+    qtbot.waitUntil(lambda: line.button.text() == "Downloading… 21 %")
+    store.go.set()
+    with qtbot.waitSignal(context.downloads.finished):
+        pass
+    qtbot.waitUntil(lambda: "They are on this machine." in line.words.text())
+    line.button.click()
+    assert page.chosen().id == "resnet18-v1"
+
+
+def test_a_file_that_has_come_is_checked(page, context, store, engine, qtbot):
+    context.worker.start()
+    store.go.set()
+    with qtbot.waitSignal(page._machine.checked):
+        context.downloads.start("resnet18-v1")
+    assert page.strips.sentences() == ["resnet18-v1 names all 2 sample pictures right among its first 5 answers."]
+    assert page._window.strips.sentences() == [], "what is as it should be isn't said twice"
+    engine.wrong_about = ("rocket.jpg",)
+    with qtbot.waitSignal(page._machine.checked):
+        context.downloads.start("resnet50-v2")
+    sentence = "resnet50-v2 has a right answer among its first 5 for 2 of 3 sample pictures; not for rocket.jpg."
+    assert sentence in page.strips.sentences()
+    assert page._window.strips.sentences() == [sentence]
+
+
+def test_verifying_tries_the_sample_pictures_too(page, context, store, engine, qtbot):
+    context.worker.start()
+    page.choose("efficientnet-lite0")
+    with qtbot.waitSignal(page._machine.checked):
+        page.verify.click()
+    assert [type(request).__name__ for request in engine.seen] == ["CheckModel"]
+    assert set(page.strips.sentences()) == {
+        "efficientnet-lite0 was looked at.",
+        "efficientnet-lite0 names all 2 sample pictures right among its first 5 answers.",
+    }
+
+
+def test_a_damaged_file_is_not_tried(page, context, store, engine, qtbot):
+    store.here.add("resnet18-v1")
+    page.refresh()
+    context.worker.start()
+    page.choose("resnet18-v1")
+    with qtbot.waitSignal(page.tasks.done):
+        page.verify.click()
+    assert page.strips.sentences() == ["resnet18-v1 was looked at."]
+    assert engine.seen == []
+
+
+def test_the_card_shows_the_check_beside_the_published_score(page, store):
+    store.here.add("resnet18-v1")
+    page.refresh()
+    page.choose("resnet18-v1")
+    assert _facts(page)["Checked"].startswith("not yet on the sample pictures")
+    store.checks["resnet18-v1"] = SelfCheck("0" * 64, "2026-11-25", ("a.jpg", "b.jpg", "c.jpg"), ())
+    page.refresh()
+    assert "for all 3 sample pictures" in _facts(page)["Checked"]
+    assert "69.8 %" in _facts(page)["Published"]
+    store.checks["resnet18-v1"] = SelfCheck("0" * 64, "2026-11-25", ("a.jpg",), ("b.jpg",))
+    page.refresh()
+    assert "right about 1 of 2 sample pictures, not about b.jpg" in _facts(page)["Checked"]
+    page.choose("efficientnet-lite0")
+    assert "Checked" not in _facts(page)
+
+
+def test_a_compressed_resnet_says_its_terms_before_the_click(page):
+    page.choose("resnet18-compressed")
+    facts = _facts(page)
+    assert "CC BY-NC 4.0 (not for commercial use" in facts["Licence"]
+    assert facts["Published"] == "top-1 65.8 % on ImageNet-1k, validation (50,000 pictures)"
+    assert page.download.text() == "Download (1.7 MB)"

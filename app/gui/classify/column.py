@@ -121,8 +121,8 @@ class ModelColumn(QWidget):
         self.pages.setCurrentWidget(self.bars)
 
     def show_idle(self) -> None:
-        """No picture yet: what this model is. Where the official weights stand below, its limits stay on its card, so that
-        three models have room."""
+        """No picture yet: what this model is. Where the official weights stand below, its limits are left to its card,
+        so that three models have room."""
         limits = "" if self.chip.beside.official is not None else " " + self.card.limits
         self.show_words(self.card.summary + limits, quiet=True)
 
