@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def check(card: Card, store: Store, network: Network) -> Generator[None, None, SelfCheck]:
     """A picture a step. What was found is kept by the store. Raises StoreError, PictureError."""
     given = card.preprocessing
-    right, wrong = [], []
+    right: list[str] = []
+    wrong: list[str] = []
     for sample in samples():
         picture = pictures.decode(sample.path, at_least=max(given.resize, given.crop))
         logits = network.run(apply(picture.pixels, given)[None]).logits[0]  # (classes,)

@@ -158,14 +158,16 @@ def _fit_levels(grouped: np.ndarray, scales: np.ndarray, levels: np.ndarray | No
 def _codes(grouped: np.ndarray, scales: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """The nearest level of each weight: (rows, groups, 256) uint8."""
     scaled = grouped / np.where(scales > 0, scales, np.float32(1))[:, :, None]
-    return np.searchsorted((levels[1:] + levels[:-1]) / 2, scaled).astype(np.uint8)
+    codes: np.ndarray = np.searchsorted((levels[1:] + levels[:-1]) / 2, scaled).astype(np.uint8)
+    return codes
 
 
 def _fit_scales(grouped: np.ndarray, nearest: np.ndarray) -> np.ndarray:
     """Least squares: the scale s of each group for which s · nearest comes closest to it. Never negative."""
     over = np.einsum("rgk,rgk->rg", grouped, nearest)
     under = np.einsum("rgk,rgk->rg", nearest, nearest)
-    return np.maximum(over / np.where(under > 0, under, 1), 0)
+    scales: np.ndarray = np.maximum(over / np.where(under > 0, under, 1), 0)
+    return scales
 
 
 def _parts(rows: int) -> Iterator[slice]:
