@@ -153,10 +153,17 @@ def test_ctrl_c_is_the_curves_own_only_while_they_have_the_focus(window: Any, qt
     plot.resize(300, 200)
     window.show()
     plot.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    copied: list[bool] = []
+    window.menu.actions["copy"].triggered.connect(lambda: copied.append(True))
     plot.setFocus()
-    QGuiApplication.clipboard().setText("before")
     QTest.keyClick(plot, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == plot.csv()
+    assert not copied
+    window.tabs.currentWidget().setFocus()
+    QTest.keyClick(window.tabs.currentWidget(), Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert copied
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])

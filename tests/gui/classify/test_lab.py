@@ -217,6 +217,23 @@ def test_a_slider_that_moves_asks_for_the_newest_and_not_for_all(make_view: Any,
     assert view.controls._scale.text() == "× 0.20"
 
 
+def test_networks_that_are_only_passed_by_are_not_asked_about(
+    make_view: Any, settled: Any, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = make_view()
+    settled(view)
+    worker, posted = view.test_panel.test_context.worker, []
+    post = worker.post
+    monkeypatch.setattr(worker, "post", lambda *asked: posted.append(asked) or post(*asked))
+    view.controls.network.setCurrentIndex(1)
+    for place in (4, 3, 1, 0):
+        view.controls.layers.setCurrentIndex(place)
+    settled(view)
+    fresh = [request.setup.network for request in lab.seen if isinstance(request.setup.network, Fresh)]
+    assert fresh == [Fresh("residual", 8)]
+    assert len(posted) == 1
+
+
 def test_while_an_answer_is_on_its_way_the_next_wish_waits_for_it(
     make_view: Any, settled: Any, lab: FakeLab, qtbot: Any
 ) -> None:
@@ -315,10 +332,14 @@ def test_the_picture_in_view_is_asked_about(
     view = make_view()
     settled(view)
     assert isinstance(lab.seen[0].picture, Path)
+    view.controls.bypass.setValue(50)
+    settled(view)
     view.test_panel.open_paths([picture("cat-1.png")])
     answered(view.test_panel)
     settled(view)
-    assert lab.seen[-1].picture is view.test_panel.session.decoded.picture
+    asked = lab.seen[-2:]  # the curve, and what it is compared with: that was another picture's
+    assert all(request.picture is view.test_panel.session.decoded.picture for request in asked)
+    assert [request.setup.bypass for request in asked] == [0.5, 1.0]
     assert "cat-1.png" in view.about.text()
     view.test_panel.open_paths([picture("broken.jpg")])
     answered(view.test_panel)

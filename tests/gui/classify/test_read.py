@@ -67,8 +67,12 @@ def test_a_link_is_opened_only_by_a_click(view: ReadView, monkeypatch: pytest.Mo
     monkeypatch.setattr(read_view.QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
     view.open("resnet")
     before = view.page.toPlainText()
+    cursor = view.page.document().find("arxiv.org/abs/1512.03385")
+    cursor.setPosition(cursor.selectionStart() + 5)
+    view.page.setTextCursor(cursor)
+    view.page.ensureCursorVisible()
     assert not opened
-    view.page.anchorClicked.emit(QUrl("https://arxiv.org/abs/1512.03385"))
+    QTest.mouseClick(view.page.viewport(), Qt.MouseButton.LeftButton, pos=view.page.cursorRect(cursor).center())
     assert opened == ["https://arxiv.org/abs/1512.03385"]
     assert view.page.toPlainText() == before  # the page itself goes nowhere
     view.page.highlighted.emit(QUrl("https://arxiv.org/abs/1512.03385"))
