@@ -89,8 +89,14 @@ class Curve:
 
 
 def curve(path: Path) -> Curve:
-    """Raises SystemExit where the run has not been examined yet."""
-    points = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    """A run that was resumed from an earlier moment has points of training that was lost: they are left out. Raises
+    SystemExit where the run has not been examined yet."""
+    points: list[dict[str, float]] = []
+    for line in path.read_text("utf-8").splitlines():
+        point = json.loads(line)
+        while points and points[-1]["hours"] >= point["hours"]:
+            points.pop()
+        points.append(point)
     if not points:
         raise SystemExit(f"{path} is empty: this run has not been examined yet.")
     hours = tuple(round(float(point["hours"]), 3) for point in points)
