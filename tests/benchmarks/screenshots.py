@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from app.gui.classify.figure_view import FigureTab
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.lab.view import LabView
     from app.gui.window import MainWindow
