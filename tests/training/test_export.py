@@ -39,7 +39,7 @@ def on() -> Measured:
 def test_a_curve_is_read(tmp_path: Path) -> None:
     path = tmp_path / "curve.jsonl"
     points = [{"hours": h, "step": 1, "crops": c, "size": s, "top1": t} for h, c, s, t in
-              ((0.5, 10, 96, 10.0), (1.1, 19, 96, 19.0), (1.0, 20, 128, 20.0), (2.0, 30, 160, 30.00000191))]  # fmt: skip
+              ((0.5, 10, 96, 10.0), (1.1, 19, 96, 19.0), (1.0, 20, 128, 20.0), (2.0, 30, 160, 30.000002))]  # fmt: skip
     path.write_text("".join(json.dumps(point) + "\n" for point in points))
     found = export.curve(path)
     assert found == Curve((0.5, 1.0, 2.0), (10.0, 20.0, 30.0), 30, 160)
