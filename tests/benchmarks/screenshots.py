@@ -7,6 +7,7 @@ half as long again (which also shows what was never given to `tr()`: it stays pl
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -493,7 +494,13 @@ def take(out: Path, only: list[str], way: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("states", nargs="*", metavar="STATE", help=f"default: all of {', '.join(STATES)}")
+    options = parser.parse_args()
+    if unknown := [name for name in options.states if name not in STATES]:
+        parser.error(f"there is no state {', '.join(unknown)}")
     if "SCREENSHOTS_WAY" in os.environ:
-        take(Path(sys.argv[1]), sys.argv[2:], os.environ["SCREENSHOTS_WAY"])
+        take(options.out, options.states, os.environ["SCREENSHOTS_WAY"])
     else:
-        main(Path(sys.argv[1]), sys.argv[2:])
+        main(options.out, options.states)
