@@ -214,7 +214,7 @@ class Controls(QWidget):
         box.setAccessibleName(name)
         box.addItems(list(words))
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(9)
+        box.setMinimumContentsLength(6)
         return box
 
     def _button(self, words: str, tip: str) -> QPushButton:

@@ -76,8 +76,8 @@ class LabView(QWidget):
         self.about = ElidedLabel("", self)
         self.about.setProperty("quiet", True)
         sized(self.about, "secondary")
-        self.keep = self._flat(self.tr("&Keep this curve"), self.tr("Keep this curve to compare others with it"))
-        self.drop = self._flat(self.tr("&Drop kept ones"), self.tr("Drop the curves that were kept"))
+        self.keep = self._flat(self.tr("&Keep curve"), self.tr("Keep this curve to compare others with it"))
+        self.drop = self._flat(self.tr("&Drop kept"), self.tr("Drop the curves that were kept"))
         self.plot = LinePlot(theme, self)
         self.progress = ProgressLine(theme, self, keep_room=False)
         self.answer = AnswerPane(theme, self)
@@ -313,6 +313,8 @@ class LabView(QWidget):
         parts = [self._picture_words()]
         if self.asker.waiting and not self._patience.isActive():
             parts.append(self.tr("Computing…") if self.asker.now is not None else self.tr("Loading the network…"))
+            if not self.plot.chart.series:
+                self.plot.show_sentence(self.tr("The network is being made ready…"))
         elif (now := self.asker.now) is not None:
             parts.append(words.network_words(now.setup.network, self._names))
             parts.append(self.tr("{0} ms, {1}").format(round(now.took_ms), now.device))

@@ -151,8 +151,8 @@ class Drawing:
             painter.setPen(quiet)
             painter.drawText(QRectF(x - 40, base + STEP - 1, 80, line), middle, line_words(value, log=False))
         painter.setPen(quiet)
-        whole = QRectF(MARGIN, self._title_top, area.right(), line)
-        painter.drawText(whole, int(Qt.AlignmentFlag.AlignLeft), self.chart.y_title)
+        whole = QRectF(MARGIN, self._title_top, area.right() - MARGIN, line)
+        painter.drawText(whole, int(Qt.AlignmentFlag.AlignLeft), self._short(self.chart.y_title, whole))
         foot = QRectF(area.left(), base + STEP + line, area.width(), line + 2)
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignRight), self.chart.x_title)
         for value, words in self.chart.levels:
@@ -165,7 +165,7 @@ class Drawing:
             painter.setPen(quiet)
             above = y - line - 1 > area.top()
             spot = QRectF(area.left() + QUARTER, y - line - 1 if above else y + 1, area.width() - STEP, line)
-            painter.drawText(spot, int(Qt.AlignmentFlag.AlignRight), words)
+            painter.drawText(spot, int(Qt.AlignmentFlag.AlignRight), self._short(words, spot))
 
     def _paint_series(self, painter: QPainter, series: Series) -> None:
         points = [self.point(x, y) for x, y in zip(series.xs, series.ys, strict=True)]
@@ -205,8 +205,8 @@ class Drawing:
                 words = self.chart.hollow
             painter.setPen(self._theme.colour("text"))
             spot = QRectF(left + SAMPLE + 6, top, self._legend_right - left - SAMPLE - 6, line)
-            words = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, spot.width())
-            painter.drawText(spot, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), words)
+            left_middle = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+            painter.drawText(spot, left_middle, self._short(words, spot))
 
     def paint_cursor(self, painter: QPainter, cursor: tuple[int, int]) -> None:
         """A line through the point, a ring around it, and a box that reads all curves there."""
@@ -248,6 +248,9 @@ class Drawing:
             painter.setPen(self._theme.colour("text"))
             painter.drawText(QRectF(left + MARK + STEP, y, inner, line), flat, self.chart.series[number].name)
             painter.drawText(QRectF(left, y, inner, line), end, words)
+
+    def _short(self, words: str, place: QRectF) -> str:
+        return self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, place.width())
 
     def _y_words(self, value: float) -> str:
         return line_words(value, self.y.log)

@@ -399,6 +399,18 @@ def test_a_failure_is_said_in_the_place_of_the_curves(make_view: Any, settled: A
     assert view.plot.chart.series
 
 
+def test_what_takes_longer_says_that_it_is_on_its_way(make_view: Any, settled: Any, lab: FakeLab, qtbot: Any) -> None:
+    lab.gate.clear()
+    view = make_view()
+    assert view.plot.sentence == ""  # not at once: most answers are quicker than the eye
+    qtbot.waitUntil(lambda: view.plot.sentence == "The network is being made ready…")
+    assert "Loading the network…" in view.about.text()
+    lab.gate.set()
+    settled(view)
+    assert view.plot.chart.series
+    assert "12 ms, CPU, test" in view.about.text()
+
+
 @pytest.fixture
 def race(make_view: Any, lab: FakeLab) -> Any:
     view = make_view()
