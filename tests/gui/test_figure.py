@@ -346,6 +346,19 @@ def test_zoom_keeps_what_is_under_the_mouse(view: FigureView) -> None:
     assert abs(after.y() - before.y()) < 3
 
 
+def test_a_new_size_arranges_anew_but_not_over_an_own_zoom(view: FigureView, qtbot: Any) -> None:
+    view.resize(1800, 400)
+    view.show_figure(residual(4))
+    assert view._layout.rows == 1
+    view.resize(500, 700)
+    qtbot.waitUntil(lambda: view._layout.rows > 1)
+    view.resize(520, 700)
+    view.fit()
+    scale = view.scale_in_per_cent
+    qtbot.waitUntil(lambda: not view._later.isActive())
+    assert view.scale_in_per_cent == scale
+
+
 def test_zoom_keys(view: FigureView, qtbot: Any) -> None:
     view.show_figure(residual(6))
     view.setFocus()

@@ -333,6 +333,8 @@ class FigureTab(QWidget):
     # Maps
 
     def open_maps(self, node: str) -> None:
+        if self.view.figure is None:
+            return
         self._node = node
         self.view.mark_opened(node)
         if self.maps.isHidden():

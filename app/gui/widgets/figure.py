@@ -72,7 +72,7 @@ class FigureView(QGraphicsView):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(PAUSE)
-        self._later.timeout.connect(self.home)
+        self._later.timeout.connect(self._settle)
         self.setScene(QGraphicsScene(self))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -248,6 +248,8 @@ class FigureView(QGraphicsView):
             scale = min(room.width() / max(layout.width, 1), room.height() / max(layout.height, 1))
             if scale > best[0] * (FEWER if best[0] else 1.0):
                 best = (scale, width)
+            elif scale < 0.7 * best[0]:
+                break  # too many rows already
         return best
 
     # Drawing
@@ -288,7 +290,7 @@ class FigureView(QGraphicsView):
         # The layout holds the nodes of the figure that it was made of.
         fresh = {node.id: node for node in self._figure.nodes}
         slots = [_with_fresh_nodes(slot, fresh) for slot in self._layout.slots]
-        self._layout.slots = slots
+        self._layout.put(slots)
         base = self.font()
         for box in self._layout.stages:
             scene.addItem(StageItem(box, self._figure, self._theme, base))
@@ -535,6 +537,10 @@ class FigureView(QGraphicsView):
         super().resizeEvent(event)
         if self._figure is not None and not self._own_zoom:
             self._later.start()
+
+    def _settle(self) -> None:
+        if not self._own_zoom:
+            self.home()
 
     def _pan(self, across: int, down: int) -> None:
         for bar, by in ((self.horizontalScrollBar(), across), (self.verticalScrollBar(), down)):

@@ -68,13 +68,19 @@ class Layout:
     rows: int = 0
     grid: bool = False  # columns and lanes, nothing broken into rows
     arcs: float = 0.0  # how far above the axis bypasses run
+    _places: dict[str, Slot] = field(default_factory=dict)
 
     def slot(self, node: str) -> Slot | None:
         """Where a node lies, or what it is folded into."""
-        for slot in self.slots:
-            if slot.id == node or any(n.id == node for n in slot.hidden):
-                return slot
-        return None
+        if not self._places:
+            for slot in self.slots:
+                self._places.update(dict.fromkeys((slot.id, *(n.id for n in slot.hidden)), slot))
+        return self._places.get(node)
+
+    def put(self, slots: list[Slot]) -> None:
+        """The same places with newer nodes."""
+        self.slots = slots
+        self._places.clear()
 
 
 def side(shape: Sequence[int]) -> float:
@@ -103,7 +109,7 @@ def arrange(
     """`words` measures what stands under a block, `line` is the height of one line of it; `width`: no row is longer,
     unless a single cell is. With more lanes than the main line and its bypasses it is a grid of columns and lanes,
     all in one row."""
-    if any(node.lane not in (-1, 0) for node in figure.nodes):
+    if not {node.lane for node in figure.nodes} <= {-1, 0}:
         return _grid(figure, words, line)
     units = _units(figure, unfolded)
     towers = max((node.towers for node in figure.nodes), default=1)

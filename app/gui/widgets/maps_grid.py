@@ -48,6 +48,7 @@ class MapsGrid(QAbstractScrollArea):
         self._images: list[QImage] = []
         self._places: list[QRect] = []  # of each tile, in the grid's own pixels
         self._titles: list[tuple[QRect, str]] = []
+        self._columns = 1
         self._current = 0
         self._large = False
         self._sentence = ""
