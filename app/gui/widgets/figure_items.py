@@ -346,7 +346,9 @@ class StageItem(QGraphicsItem):
         painter.setPen(QPen(self._theme.colour("hairline"), 1))
         painter.setBrush(self._theme.colour("raised"))
         painter.drawRoundedRect(self.boundingRect().adjusted(0.5, 0.5, -0.5, -0.5), CORNER, CORNER)
-        if option.levelOfDetailFromTransform(painter.worldTransform()) < LEGIBLE:
+        scale = option.levelOfDetailFromTransform(painter.worldTransform())
+        if scale < LEGIBLE:
+            self._paint_from_afar(painter, scale)
             return
         place = self.head().adjusted(10, 2, -10, 0)
         if self.box.open is not None and self.box.first:
@@ -364,6 +366,19 @@ class StageItem(QGraphicsItem):
             painter.setFont(self._font)
             about = QFontMetricsF(self._font).elidedText(self._about, Qt.TextElideMode.ElideRight, place.width())
             painter.drawText(place, flags, about)
+
+    def _paint_from_afar(self, painter: QPainter, scale: float) -> None:
+        """Where all other words are left out there is room for the stage's name, as large as it can be read."""
+        if not self.box.first:
+            return
+        font = QFont(self._title_font)
+        font.setPointSizeF(min(font.pointSizeF() * 0.8 / scale, 40.0))
+        metrics = QFontMetricsF(font)
+        place = QRectF(self.box.x + 12, self.box.y, self.box.width - 24, self.box.height - 8)
+        words = metrics.elidedText(f"{self._title} · {self._about}", Qt.TextElideMode.ElideRight, place.width())
+        painter.setFont(font)
+        painter.setPen(self._theme.colour("secondary"))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft), words)
 
     def _paint_handle(self, painter: QPainter, centre: QPointF) -> None:
         corners = [QPointF(-4, -2), QPointF(0, 3), QPointF(4, -2)] if self.box.open else [
