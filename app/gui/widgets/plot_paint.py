@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, QSizeF, Qt
@@ -27,7 +28,7 @@ PATTERNS: tuple[list[float], ...] = (
 
 @dataclass(frozen=True)
 class Series:
-    """One curve. `notes`: a word on each point, where there are any. `hollow`: points that are drawn open, because they
+    """One curve; `xs` ascend. `notes`: a word on each point, where there are any. `hollow`: points that are drawn open, because they
     differ in kind (a block whose bypass is cut, say). `number`: which colour, dash and mark it has."""
 
     name: str
@@ -107,10 +108,13 @@ class Drawing:
 
     def nearest(self, place: QPointF) -> tuple[int, int] | None:
         """The curve and the point that are meant there: the nearest in x, of those the nearest in y."""
+        across = (place.x() - self.area.left()) / self.area.width()
+        x = self.x.low + across * (self.x.high - self.x.low)
         best, found = (math.inf, math.inf), None
         for number, series in enumerate(self.chart.series):
-            for k, (x, y) in enumerate(zip(series.xs, series.ys, strict=True)):
-                at = self.point(x, y)
+            after = bisect_left(series.xs, x)
+            for k in range(max(0, after - 1), min(after + 1, len(series.xs))):
+                at = self.point(series.xs[k], series.ys[k])
                 far = (round(abs(at.x() - place.x()), 1), abs(at.y() - place.y()))
                 if far < best:
                     best, found = far, (number, k)
