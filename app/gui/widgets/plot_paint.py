@@ -28,8 +28,8 @@ PATTERNS: tuple[list[float], ...] = (
 
 @dataclass(frozen=True)
 class Series:
-    """One curve; `xs` ascend. `notes`: a word on each point, where there are any. `hollow`: points that are drawn open, because they
-    differ in kind (a block whose bypass is cut, say). `number`: which colour, dash and mark it has."""
+    """One curve; `xs` ascend. `notes`: a word on each point, where there are any. `hollow`: points that are drawn open,
+    because they differ in kind (a block whose bypass is cut, say). `number`: which colour, dash and mark it has."""
 
     name: str
     xs: tuple[float, ...]
