@@ -18,12 +18,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.engines.classify import UseDevice
 from app.engines.lab import Gradient, GradientCurve, SignalCurve, is_residual, sample, trained
 from app.engines.lab import Signal as SignalRequest
 from app.gui.context import Context
 from app.gui.lab import words
 from app.gui.lab.answer import AnswerPane
-from app.gui.lab.asking import Asker
+from app.gui.lab.asking import PANEL, Asker
 from app.gui.lab.controls import Controls
 from app.gui.lab.race import RaceControls, RaceRun
 from app.gui.lab.words import Curve
@@ -63,6 +64,7 @@ class LabView(QWidget):
         self._in_view = self._resting = False
         self._beside = True
         self._offers: list[Card] = []
+        self._device = context.settings.value("device", "auto")
 
         self.what = Choices([self.tr("&Signal"), self.tr("&Gradient"), self.tr("Ra&ce")], theme, self)
         self.controls = Controls(theme, self)
@@ -214,8 +216,16 @@ class LabView(QWidget):
         picture = self._picture()
         if not self._in_view or self.what.place == RACE or picture is None:
             return
+        self._follow_device()
         kind = Gradient if self.what.place == GRADIENT else SignalRequest
         self.asker.ask(kind, picture, self.controls.setup())
+
+    def _follow_device(self) -> None:
+        """The person has chosen another one since; its engine began with the one of the settings."""
+        device = self._context.settings.value("device", "auto")
+        if device != self._device:
+            self._device = device
+            self._context.worker.control(PANEL, UseDevice(device))
 
     def _picture(self) -> Picture | Path | None:
         """The one in view, or a sample where there is none; None while it is being read."""

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.engines.classify import Label
+from app.engines.classify import Label, UseDevice
 from app.engines.lab import (
     Fresh,
     Gradient,
@@ -69,6 +69,8 @@ class FakeLab:
     def handle(self, request: Any, ticket: Any) -> Any:
         self.seen.append(request)
         match request:
+            case UseDevice(device=device):
+                return device
             case PauseRace():
                 self._pause = self._racing
                 return self._racing
@@ -397,6 +399,18 @@ def test_a_failure_is_said_in_the_place_of_the_curves(make_view: Any, settled: A
     view.controls.bypass.setValue(90)
     settled(view)
     assert view.plot.chart.series
+
+
+def test_another_device_is_told_before_the_next_question(make_view: Any, settled: Any, lab: FakeLab) -> None:
+    view = make_view()
+    settled(view)
+    assert not lab.asked(UseDevice)
+    view.test_panel.test_context.settings.set("device", "cpu")
+    view.controls.bypass.setValue(40)
+    settled(view)
+    kinds = [type(request) for request in lab.seen]
+    assert lab.asked(UseDevice) == [UseDevice("cpu")]
+    assert kinds[kinds.index(UseDevice) + 1] is Signal
 
 
 def test_what_takes_longer_says_that_it_is_on_its_way(make_view: Any, settled: Any, lab: FakeLab, qtbot: Any) -> None:
