@@ -117,8 +117,8 @@ def fonts(base: QFont) -> tuple[QFont, QFont]:
 
 def blend(one: QColor, other: QColor, part: float) -> QColor:
     """`part` of the first, the rest of the other."""
-    mixed = [round(a * part + b * (1 - part)) for a, b in zip(one.getRgb()[:3], other.getRgb()[:3], strict=True)]
-    return QColor(*mixed)
+    pairs = ((one.red(), other.red()), (one.green(), other.green()), (one.blue(), other.blue()))
+    return QColor(*(round(a * part + b * (1 - part)) for a, b in pairs))
 
 
 def kind_colour(kind: str, theme: Theme) -> QColor:

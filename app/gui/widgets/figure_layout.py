@@ -87,7 +87,7 @@ def side(shape: Sequence[int]) -> float:
     """Of a block's face, by its places: 224 pixels are the largest; small ones shrink more slowly than they would."""
     if len(shape) < 3 or shape[1] * shape[2] == 1:
         return LARGEST
-    return max(16.0, min(LARGEST, LARGEST * (max(shape[1:]) / 224) ** 0.4))
+    return max(16.0, min(LARGEST, LARGEST * math.pow(max(shape[1:]) / 224, 0.4)))
 
 
 def depth(shape: Sequence[int]) -> float:
