@@ -100,9 +100,9 @@ class Controls(QWidget):
         column.addSpacing(STEP)
         column.addLayout(head)
         column.addWidget(self.bypass)
+        column.addLayout(both)
         column.addWidget(self._blocks)
         column.addWidget(self.switches)
-        column.addLayout(both)
         column.addStretch(1)
 
     def _connect(self) -> None:

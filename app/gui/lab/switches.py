@@ -18,6 +18,7 @@ class Switches(QWidget):
     switches."""
 
     changed = Signal()
+    reached = Signal(QWidget)  # the switch that the arrows have come to, for whoever scrolls
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,6 +70,7 @@ class Switches(QWidget):
         if 0 <= place < len(self._switches):
             self._reach(place)
             self._switches[place].setFocus(Qt.FocusReason.TabFocusReason)
+            self.reached.emit(self._switches[place])
 
     def _toggled(self) -> None:
         self.changed.emit()

@@ -146,6 +146,7 @@ class LabView(QWidget):
     def _connect(self) -> None:
         self.what.chosen.connect(self._turn)
         self.controls.changed.connect(self._ask)
+        self.controls.switches.reached.connect(lambda switch: self.shelf.ensureWidgetVisible(switch, 0, STEP))
         self.controls.of_changed.connect(self._draw)
         self.keep.clicked.connect(self._keep)
         self.drop.clicked.connect(self._drop)

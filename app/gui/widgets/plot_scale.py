@@ -95,7 +95,7 @@ def line_words(value: float, log: bool) -> str:
         return "0"
     mantissa, _, exponent = f"{value:.6e}".partition("e")
     power, lead = int(exponent), float(mantissa)
-    if -3 <= power < 5:
+    if -3 <= power < (4 if log else 6):
         text = f"{value:.6g}"
         return QLocale().toString(value, "f", len(text.partition(".")[2]))
     head = "" if lead == 1.0 and log else f"{QLocale().toString(lead, 'g', 3)} × "

@@ -585,6 +585,27 @@ def test_the_switches_by_keys(make_view: Any, settled: Any) -> None:
     assert view.window().focusWidget() is switches[0]
 
 
+def test_the_arrows_scroll_to_the_switch_they_reach(make_view: Any, settled: Any, qtbot: Any) -> None:
+    view = make_view()
+    view.controls.network.setCurrentIndex(1)
+    view.controls.layers.setCurrentIndex(4)
+    settled(view)
+    switches, port = view.controls.switches._switches, view.shelf.viewport()
+    assert len(switches) == 75
+
+    def seen(switch: Any) -> bool:
+        return port.rect().contains(switch.mapTo(port, switch.rect().center()))
+
+    qtbot.waitUntil(lambda: view.controls.switches.height() > 100)  # laid out
+    assert not seen(switches[-1])
+    switches[0].setFocus()
+    for _ in range(8):
+        QTest.keyClick(view.window().focusWidget(), Qt.Key.Key_Down)
+    here = view.window().focusWidget()
+    assert here.number > 60
+    assert seen(here)
+
+
 def test_names_for_screen_readers(make_view: Any, settled: Any) -> None:
     from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox
 
