@@ -180,7 +180,7 @@ def hint(setup: Setup) -> str:
     if network.norm:
         return _tr(
             "Batch normalisation brings the signal back to size after every layer. A deep plain network trains badly "
-            "all the same, and vanishing gradients are not the reason (ResNet paper, section 4.1): see the race."
+            "all the same, and vanishing gradients are hardly the reason (ResNet paper, section 4.1): see the race."
         )
     return _tr(
         "Without normalisation each layer multiplies the signal by some factor, and depth multiplies the factors: the "
