@@ -89,6 +89,16 @@ def openvino(module: torch.nn.Module, batch: np.ndarray) -> Timed | str:
     return lambda: compiled(batch)[0]
 
 
+def has_bf16() -> bool:
+    """Whether this processor computes in bf16, as OpenVINO sees it; false without OpenVINO."""
+    try:
+        from app.runtimes.openvino_runtime import import_openvino
+
+        return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except ImportError:
+        return False
+
+
 def onnx_runtime(module: torch.nn.Module, batch: np.ndarray, threads: int) -> Timed | str:
     try:
         import onnxruntime

@@ -206,6 +206,7 @@ def test_classify_for_real(command: Command) -> None:
         "preprocess, decoded picture",
         f"{MODEL}: forward, batch 1",
         f"{MODEL}: forward, batch 8",
+        f"{MODEL}: forward, batch 32",
         f"{MODEL}: one 12-megapixel JPEG, from file to answer",
         f"{MODEL}: Grad-CAM of a decoded picture",
         f"{MODEL}: folder",
@@ -215,4 +216,4 @@ def test_classify_for_real(command: Command) -> None:
     assert list(forward)[:2] == ["Triptych (openvino)", "torch eager"]
     assert "OpenVINO directly" in forward
     assert "ONNX Runtime directly" in forward or any("ONNX Runtime" in note for note in found["notes"])
-    assert [set(target) for target in found["targets"]] == [{"target", "value", "limit", "met"}] * 4
+    assert [set(target) for target in found["targets"]] == [{"target", "value", "limit", "met"}] * 6
