@@ -59,7 +59,8 @@ def _required() -> list[str]:
         wanted = importlib.metadata.requires("triptych") or REQUIRED
     except importlib.metadata.PackageNotFoundError:  # started from a checkout
         wanted = REQUIRED
-    return [re.split(r"[^A-Za-z0-9._-]", entry, maxsplit=1)[0] for entry in wanted if "extra ==" not in entry]
+    names = (re.split(r"[^A-Za-z0-9._-]", entry, maxsplit=1)[0] for entry in wanted if "extra ==" not in entry)
+    return list(dict.fromkeys(names))  # one that is wanted in two versions, by Python's, is named once
 
 
 def own_version() -> str:

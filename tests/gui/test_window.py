@@ -257,6 +257,7 @@ def test_about_names_libraries_and_licences(window, qtbot):
     dialog = window._dialogs["about"]
     rows = {name.lower().replace("_", "-"): (version, licence) for name, version, licence in dialog.rows}
     assert "pyside6-essentials" in rows
+    assert len(rows) == len(dialog.rows), "each library once"
     assert all(licence not in ("", "–") for _, licence in rows.values()), rows
     assert "Python" in dialog.versions()
     QApplication.clipboard().clear()
