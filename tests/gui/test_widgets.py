@@ -62,6 +62,14 @@ def test_a_strip_is_as_high_as_its_sentence(place, theme, qtbot):
     assert short.height() < 60
 
 
+def test_a_wide_strip_has_no_room_for_lines_it_does_not_need(place, theme, qtbot):
+    strips = Strips(theme, place)
+    strips.say("info", "There is no picture in it: bring a file, a folder or a copied picture.")
+    qtbot.wait(20)
+    assert strips.heightForWidth(160) > strips.heightForWidth(1280)
+    assert strips.minimumSizeHint().height() <= strips.heightForWidth(1280)
+
+
 def test_strips_say_a_sentence_once_and_three_at_most(place, theme):
     strips = Strips(theme, place)
     assert strips.isHidden()

@@ -29,20 +29,13 @@ class AnswerSide(QWidget):
 
     def __init__(self, pictures: FolderModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.columns = Columns(theme, self)
-        self.folder = FolderView(pictures, theme, self)
-        self.pages = QStackedWidget(self)
-        self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
-        self.pages.setMinimumHeight(140)
-        self.pages.addWidget(self.columns)
-        self.pages.addWidget(self.folder)
+        # Made in reading order, as Tab follows it.
         self.one = self._choice(self.tr("This picture"))
         self.all = self._choice(self.tr("All pictures"))
         self.one.setChecked(True)
         group = QButtonGroup(self)
         group.addButton(self.one)
         group.addButton(self.all)
-        self.one.toggled.connect(lambda on: self.pages.setCurrentWidget(self.columns if on else self.folder))
         self.all.setEnabled(False)
 
         self.copy = self._tool("copy", self.tr("Copy the answers as a table (Ctrl+C)"), theme)
@@ -57,6 +50,15 @@ class AnswerSide(QWidget):
         self.save.setMenu(menu)
         self.models = self._tool("models", self.tr("Choose models"), theme)
         self.models.clicked.connect(self.models_wanted)
+        self.columns = Columns(theme, self)
+        self.columns.after = self.models
+        self.folder = FolderView(pictures, theme, self)
+        self.pages = QStackedWidget(self)
+        self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.pages.setMinimumHeight(140)
+        self.pages.addWidget(self.columns)
+        self.pages.addWidget(self.folder)
+        self.one.toggled.connect(lambda on: self.pages.setCurrentWidget(self.columns if on else self.folder))
         top = QHBoxLayout()
         top.setContentsMargins(STEP, 0, 0, 0)
         top.setSpacing(STEP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
@@ -15,7 +16,17 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui.classify.answers import Item, agreement
 from app.gui.classify.column import ModelColumn
@@ -39,6 +50,7 @@ class Columns(QWidget):
         super().__init__(parent)
         self._theme = theme
         self.columns: list[ModelColumn] = []
+        self.after: QWidget | None = None  # the control from which Tab comes here
         self._mark = _Agreement(theme, self)
         self.sentence = QLabel(self)
         self.sentence.setTextFormat(Qt.TextFormat.PlainText)
@@ -97,6 +109,20 @@ class Columns(QWidget):
             self.columns.append(column)
         self._line.addStretch(1)
         self._arrange()
+        self._put_in_order()
+
+    def _put_in_order(self) -> None:
+        """Tab follows the reading order: Qt puts what is made later behind all the rest of the window."""
+        if self.after is None:
+            return
+        buttons = [button for column in self.columns for button in column.findChildren(QAbstractButton)]
+        policies = [button.focusPolicy() for button in buttons]
+        for button in buttons:  # rows that have no label yet take no focus, and Qt would pass them by
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        for before, button in pairwise([self.after, *buttons]):
+            QWidget.setTabOrder(before, button)
+        for button, policy in zip(buttons, policies, strict=True):
+            button.setFocusPolicy(policy)
 
     def column(self, model: str) -> ModelColumn | None:
         return next((column for column in self.columns if column.card.id == model), None)

@@ -117,6 +117,7 @@ class ClassifyPanel(QWidget):
         self.inside.chosen.connect(self._inside_chosen)
         self.inside.whole_wanted.connect(self._share_out)
         self._floors.splitterMoved.connect(self._keep_height)
+        self._leaves.splitterMoved.connect(self._keep_sizes)
         self.drops.dropped.connect(self._take)
         session, left, right = self.session, self.left, self.right
         session.current_changed.connect(self._current_changed)
@@ -154,6 +155,7 @@ class ClassifyPanel(QWidget):
     # What the window asks (app.gui.context.Panel)
 
     def open_paths(self, paths: list[Path]) -> None:
+        self.strips.settle()
         self.session.add_paths(paths)
 
     def open_dialog(self) -> None:
@@ -206,7 +208,6 @@ class ClassifyPanel(QWidget):
         """Nothing moves here that would have to rest."""
 
     def toggle_inside(self) -> None:
-        self._keep_sizes()
         self.inside.setVisible(self.inside.isHidden())
         self._share_floors()
         self._fill_labels()
@@ -242,7 +243,6 @@ class ClassifyPanel(QWidget):
             laboratory.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self) -> None:
-        self._keep_sizes()
         self.inside.close_views()
         self.session.close()
         self.thumbnails.close()
@@ -256,11 +256,13 @@ class ClassifyPanel(QWidget):
         if taken.paths:
             self.open_paths(list(taken.paths))
         elif taken.picture is not None:
+            self.strips.settle()
             self.session.add_picture(taken.picture)
         else:
             self.say("info", taken.sentence)
 
     def say(self, kind: str, sentence: str) -> None:
+        self.strips.settle()  # "Saved" three times over would leave little of the picture
         self.strips.say(kind, sentence)
 
     # The picture in view
@@ -411,7 +413,6 @@ class ClassifyPanel(QWidget):
         shape = "narrow" if self.width() < NARROW else "wide"
         if shape == self._shape:
             return
-        self._keep_sizes()
         self._shape = shape
         narrow = shape == "narrow"
         self._leaves.setOrientation(Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal)
@@ -426,8 +427,8 @@ class ClassifyPanel(QWidget):
         self._leaves.setSizes([size for size in sizes if isinstance(size, int)])
 
     def _keep_sizes(self) -> None:
-        if self._shape and self._leaves.isVisible():
-            self._context.settings.set(f"classify.{self._shape}", self._leaves.sizes())
+        """The person has moved the handle. At no other time: sizes on the way to a layout are nobody's choice."""
+        self._context.settings.set(f"classify.{self._shape}", self._leaves.sizes())
 
 
 def _offer(mime: QMimeData) -> Offer:

@@ -28,6 +28,14 @@ class PictureSide(QWidget):
         self, pictures: FolderModel, thumbnails: Thumbnails, theme: Theme, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        # Made in reading order, as Tab follows it.
+        self.name = ElidedLabel("", self)
+        self.details = ElidedLabel("", self)
+        self.details.setProperty("quiet", True)
+        self.open = self._tool("open", self.tr("Open… (Ctrl+O)"), theme)
+        self.paste = self._tool("paste", self.tr("Paste (Ctrl+V)"), theme)
+        self.clear = self._tool("remove", self.tr("Remove all pictures from the panel"), theme)
+        self.clear.clicked.connect(self.cleared)
         self.view = PictureView(theme, self)
         self.view.set_strength(STRENGTH / 100)
         self.empty = EmptyPage(thumbnails, theme, self)
@@ -36,13 +44,6 @@ class PictureSide(QWidget):
         self.pages.setMinimumHeight(60)
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.view)
-        self.name = ElidedLabel("", self)
-        self.details = ElidedLabel("", self)
-        self.details.setProperty("quiet", True)
-        self.open = self._tool("open", self.tr("Open… (Ctrl+O)"), theme)
-        self.paste = self._tool("paste", self.tr("Paste (Ctrl+V)"), theme)
-        self.clear = self._tool("remove", self.tr("Remove all pictures from the panel"), theme)
-        self.clear.clicked.connect(self.cleared)
         top = QHBoxLayout()
         top.setSpacing(STEP)
         top.addWidget(self.name)

@@ -20,6 +20,9 @@ class _Sentence(QLabel):
     def minimumSizeHint(self) -> QSize:
         return QSize(160, self.fontMetrics().height())
 
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self.fontMetrics().height())
+
 
 class MessageStrip(QWidget):
     """`kind` is "info", "warning" or "error": shown by an icon of its own, not by colour alone. It closes when the
@@ -140,6 +143,12 @@ class Strips(QWidget):
     def clear(self) -> None:
         for strip in list(self._shown):
             strip.dismiss()
+
+    def settle(self) -> None:
+        """Something new begins: what was only said, and asks for nothing, goes."""
+        for strip in list(self._shown):
+            if strip.kind == "info" and not strip.buttons:
+                strip.dismiss()
 
     def _gone(self, strip: MessageStrip) -> None:
         if strip in self._shown:

@@ -309,6 +309,46 @@ def test_narrow_windows_put_the_leaves_one_above_the_other(make_panel: Any, qtbo
     assert panel._leaves.orientation() == Qt.Orientation.Horizontal
 
 
+@pytest.mark.parametrize(("size", "shape"), [((1280, 760), "wide"), ((720, 700), "narrow")])
+def test_where_the_handle_was_put_is_remembered_and_nothing_else(make_panel: Any, size: Any, shape: str) -> None:
+    panel = make_panel(size=size)
+    settings = panel.test_context.settings
+    assert not any(settings.value(f"classify.{shape}", []) for shape in ("wide", "narrow"))
+    panel._leaves.moveSplitter(400, 1)  # as the handle does
+    moved = panel._leaves.sizes()
+    panel.hide()  # as the window does before it closes its panels
+    panel.close_panel()
+    assert settings.value(f"classify.{shape}", []) == moved
+    assert not settings.value("classify.narrow" if shape == "wide" else "classify.wide", [])
+
+
+def test_tab_goes_in_reading_order_after_the_models_have_changed(make_panel: Any) -> None:
+    from PySide6.QtWidgets import QPushButton, QWidget
+
+    panel = make_panel()
+    outside = QPushButton("what the window has below", panel)  # made before the columns are made again
+    panel.right.columns.set_models(panel.models.cards)
+    left, right = panel.left, panel.right
+    wanted = [left.open, left.paste, left.view, left.explain.heat, left.strip, right.one, right.copy, right.models]
+    for column in right.columns.columns:
+        wanted += [column.chip, *column.bars.rows]
+    wanted += [right.folder.text, right.folder.table, outside]
+    order: list[QWidget] = [left.open]
+    while (following := order[-1].nextInFocusChain()) is not left.open:
+        order.append(following)
+    assert [widget for widget in order if widget in wanted] == wanted
+
+
+def test_what_was_only_said_goes_when_something_new_begins(panel: Any, picture: Any, answered: Any) -> None:
+    panel.say("error", "table.csv could not be written.")
+    panel.say("info", "Saved: one.csv")
+    panel.say("info", "Saved: two.csv")
+    assert panel.strips.sentences() == ["Saved: two.csv", "table.csv could not be written."]
+    panel.open_paths([picture("cat-1.png")])
+    answered(panel)
+    assert panel.strips.sentences() == ["table.csv could not be written."]
+
+
 def test_space_is_kept_while_an_answer_is_on_its_way(panel: Any, picture: Any, answered: Any, qtbot: Any) -> None:
     panel.open_paths([picture("cat-1.png")])
     answered(panel)
