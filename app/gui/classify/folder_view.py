@@ -250,6 +250,14 @@ class Table(QTableView):
     def _resized(self, section: int, old: int, new: int) -> None:
         self._own_width = self._own_width or (section == NAME and not self._fitting)
 
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+        """The frame around the current row goes over all its cells; Qt repaints only one of them."""
+        super().currentChanged(current, previous)
+        for index in (current, previous):
+            if index.isValid():
+                row = self.visualRect(index)
+                self.viewport().update(0, row.top(), self.viewport().width(), row.height())
+
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self.viewport())

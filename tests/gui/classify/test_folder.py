@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
@@ -104,6 +104,25 @@ def test_a_row_brings_its_picture_and_enter_its_answers(full: Any, answered: Any
     full.right.folder.table.activated.emit(full.selection.currentIndex())
     assert full.right.pages.currentWidget() is full.right.columns
     assert full.right.columns.column("one").bars.rows[0].bar.label == "tabby"
+
+
+def test_the_frame_leaves_the_row_that_it_was_on(full: Any, qtbot: Any) -> None:
+    table = full.right.folder.table
+    table.window().activateWindow()
+    full.selection.clear()
+    table.setFocus(Qt.FocusReason.TabFocusReason)  # Qt makes the first row the current one, and selects nothing
+    qtbot.waitUntil(table.hasFocus)
+    assert table.currentIndex().row() == 0
+    qtbot.wait(20)
+    repainted: list[Any] = []
+    paint = table.paintEvent
+    table.paintEvent = lambda event: (repainted.append(event.region()), paint(event))
+    QTest.keyClick(table, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: bool(repainted))
+    for row in (0, 1):
+        place = table.visualRect(full.pictures.index(row, 0))
+        ends = (place.topLeft(), QPoint(table.viewport().width() - 2, place.center().y()))
+        assert all(any(region.contains(end) for region in repainted) for end in ends), row
 
 
 def test_letters_and_digits_are_keys_not_a_search(full: Any, qtbot: Any, answered: Any, engine: Any) -> None:
