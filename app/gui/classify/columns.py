@@ -115,7 +115,7 @@ class Columns(QWidget):
         """Tab follows the reading order: Qt puts what is made later behind all the rest of the window."""
         if self.after is None:
             return
-        buttons = [button for column in self.columns for button in column.findChildren(QAbstractButton)]
+        buttons: list[QWidget] = [button for column in self.columns for button in column.findChildren(QAbstractButton)]
         policies = [button.focusPolicy() for button in buttons]
         for button in buttons:  # rows that have no label yet take no focus, and Qt would pass them by
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

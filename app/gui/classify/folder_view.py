@@ -250,7 +250,9 @@ class Table(QTableView):
     def _resized(self, section: int, old: int, new: int) -> None:
         self._own_width = self._own_width or (section == NAME and not self._fitting)
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(
+        self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
+    ) -> None:
         """The frame around the current row goes over all its cells; Qt repaints only one of them."""
         super().currentChanged(current, previous)
         for index in (current, previous):
