@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QBoxLayout,
@@ -148,7 +148,7 @@ class FolderView(QWidget):
         model = self._model
         count, shown = len(model.items), len(model.rows)
         parts = [self.tr("1 picture") if count == 1 else self.tr("{0} pictures").format(numbers.whole(count))]
-        if shown != count and self._filtered:
+        if shown != count and self.filtered:
             parts.append(self.tr("{0} shown").format(numbers.whole(shown)))
         waiting = count - model.done
         if waiting:
@@ -158,7 +158,7 @@ class FolderView(QWidget):
         self._count.setText(" · ".join(parts))
         self.failed.setText(self.tr("Only failed ({0})").format(numbers.whole(model.failed)))
         self.failed.setVisible(model.failed > 0 or self.failed.isChecked())
-        nothing = bool(count) and not shown and self._filtered
+        nothing = bool(count) and not shown and self.filtered
         if nothing != self.table.nothing_found:  # a whole repaint ten times a second would cost the window its pace
             self.table.nothing_found = nothing
             self.table.viewport().update()
@@ -172,7 +172,7 @@ class FolderView(QWidget):
         self.failed.setChecked(False)
 
     @property
-    def _filtered(self) -> bool:
+    def filtered(self) -> bool:
         return bool(self.text.text().strip() or self.least.value() or self.failed.isChecked())
 
     def _filter(self) -> None:
@@ -250,6 +250,11 @@ class Table(QTableView):
     def _resized(self, section: int, old: int, new: int) -> None:
         self._own_width = self._own_width or (section == NAME and not self._fitting)
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        super().mouseReleaseEvent(event)
+        if self.nothing_found:
+            self.all_wanted.emit()
+
     def currentChanged(
         self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
     ) -> None:
@@ -271,7 +276,7 @@ class Table(QTableView):
             painter.setPen(self._theme.colour("secondary"))
             room = self.viewport().rect().adjusted(WIDER, WIDER, -WIDER, -WIDER)
             flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
-            painter.drawText(room, flags, self.tr("No picture matches. Clear the filter to see all of them."))
+            painter.drawText(room, flags, self.tr("No picture matches. Esc, or a click here, shows all of them."))
 
 
 class _Delegate(QStyledItemDelegate):

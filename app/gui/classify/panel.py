@@ -140,6 +140,7 @@ class ClassifyPanel(QWidget):
         left.empty.pasted.connect(self.paste)
         left.empty.sample_chosen.connect(lambda path: self.open_paths([path]))
         left.cleared.connect(session.clear)
+        left.cleared.connect(right.folder.show_all)  # what comes next is not to be missed for a filter of before
         left.explain.save_wanted.connect(self.save_picture)
         right.copy_wanted.connect(self.copy)
         right.save_table_wanted.connect(self.save_table)
@@ -193,7 +194,9 @@ class ClassifyPanel(QWidget):
         """What runs; then what is open."""
         if self.session.cancel() or self.inside.cancel():
             return
-        if self.explainer.against is not None:
+        if self.right.all.isChecked() and self.right.folder.filtered:
+            self.right.folder.show_all()
+        elif self.explainer.against is not None:
             self.explainer.drop_against()
         elif self.explainer.target is not None:
             self.explanations.turn(False)

@@ -106,6 +106,22 @@ def test_a_row_brings_its_picture_and_enter_its_answers(full: Any, answered: Any
     assert full.right.columns.column("one").bars.rows[0].bar.label == "tabby"
 
 
+def test_esc_a_click_and_clearing_take_the_filter_away(full: Any, qtbot: Any) -> None:
+    view = full.right.folder
+    for way in (
+        full.cancel,
+        lambda: QTest.mouseClick(view.table.viewport(), Qt.MouseButton.LeftButton),
+        full.left.clear.click,
+    ):
+        view.text.setText("zebra")
+        view.least.setValue(50)
+        assert full.pictures.rowCount() == 0
+        assert view.filtered
+        way()
+        assert not view.filtered
+        assert full.pictures.rowCount() == len(full.pictures.items)
+
+
 def test_the_frame_leaves_the_row_that_it_was_on(full: Any, qtbot: Any) -> None:
     table = full.right.folder.table
     table.window().activateWindow()
