@@ -146,11 +146,6 @@ class Worker:
         self._steps_since_queue = 0
         self._thread = threading.Thread(target=self._run, name="triptych-engine", daemon=True)
 
-    @property
-    def panels(self) -> frozenset[str]:
-        """The names that requests may be addressed to."""
-        return frozenset(self._factories)
-
     def start(self) -> None:
         self._thread.start()
 

@@ -10,7 +10,6 @@ from app.gui.context import Context
 from app.worker import Cancelled, Done, Failed, Ticket
 
 PANEL = "classify"
-LAB = "lab"
 
 
 class Machine(QObject):
@@ -69,8 +68,6 @@ class Machine(QObject):
 
     @Slot(object)
     def _done(self, answer: Done) -> None:
-        from app.engines.classify import UseDevice
-
         kind = self._take(answer.ticket)
         if kind == "device":
             self.device = str(answer.value)
@@ -78,8 +75,6 @@ class Machine(QObject):
             if self._context.settings.value("device", "auto") != self.preference:
                 self._context.settings.set("device", self.preference)
                 self._context.settings.save()
-                if LAB in self._context.worker.panels:  # its trained networks follow; its fresh ones stay on the CPU
-                    self._context.worker.control(LAB, UseDevice(self.preference))
             self.device_named.emit(self.device)
         elif kind == "check" and answer.value is not None:
             self.checked.emit(answer.value)

@@ -73,20 +73,6 @@ def test_the_device_can_be_chosen_and_is_remembered(window, context, engine, qtb
     assert context.settings.value("device", "auto") == "cpu"
 
 
-def test_the_laboratory_follows_a_change_of_device(engines, engine, make_context, qtbot):
-    from app.gui.machine import Machine
-
-    lab = type(engine)()
-    engines["lab"] = lambda: lab
-    context = make_context()
-    context.worker.start()
-    machine = Machine(context)
-    machine.use_device("auto")  # as at the start: nothing changes
-    with qtbot.waitSignal(machine.device_named):
-        machine.use_device("cpu")
-    qtbot.waitUntil(lambda: lab.seen == [UseDevice("cpu")])
-
-
 def test_a_device_that_is_not_there_is_said_and_auto_goes_on(window, context, engine, qtbot):
     context.worker.start()
     engine.wrong = "“cuda” can't be used: there is no NVIDIA graphics card."
