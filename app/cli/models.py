@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.output import CommandError, duration, json_line, line, prepare_json, say, size, styled, table
+from app.cli.output import CommandError, UsageError, duration, json_line, line, prepare_json, say, size, styled, table
 
 if TYPE_CHECKING:
     from app.store.cards import Card, Measurement
@@ -158,9 +158,19 @@ def _check_as_json(check: SelfCheck | None) -> dict[str, Any] | None:
     return {"ok": check.ok, "day": check.day, "right": list(check.right), "wrong": list(check.wrong)}
 
 
+def _cards(store: Store, ids: list[str]) -> list[Card]:
+    """Raises UsageError for a name that isn't there."""
+    from app.store.errors import StoreError
+
+    try:
+        return [store.card(id_) for id_ in ids]
+    except StoreError as error:
+        raise UsageError(str(error)) from error
+
+
 def download_models(options: argparse.Namespace) -> int:
     store = _store()
-    cards = [store.card(id_) for id_ in options.ids]  # a wrong name is told before the first byte is fetched
+    cards = _cards(store, options.ids)  # a wrong name is told before the first byte is fetched
     code = 0
     for card in cards:
         try:
@@ -259,7 +269,7 @@ def verify_models(options: argparse.Namespace) -> int:
 
     store = _store()
     if options.ids:
-        cards = [store.card(id_) for id_ in options.ids]
+        cards = _cards(store, options.ids)
     else:
         # Embedded ones must be here.
         cards = [card for card in store.cards() if card.origin == "embedded" or store.state(card) is not State.ABSENT]
@@ -286,7 +296,7 @@ def verify_models(options: argparse.Namespace) -> int:
 
 def remove_models(options: argparse.Namespace) -> int:
     store = _store()
-    for card in [store.card(id_) for id_ in options.ids]:
+    for card in _cards(store, options.ids):
         store.remove(card.id)
         say(f"{card.id} is removed.")
     return 0

@@ -122,6 +122,7 @@ class ModelsPage(QDialog):
 
     def _download(self) -> None:
         if (card := self.chosen()) is not None:
+            self.strips.clear()
             self.context.downloads.start(card.id)
 
     def _cancel(self) -> None:
@@ -134,6 +135,7 @@ class ModelsPage(QDialog):
 
     def _verify(self) -> None:
         if (card := self.chosen()) is not None:
+            self.strips.clear()  # what was said of an earlier action is over
             store, model = self.context.store, card.id
             self.tasks.start(f"verify {model}", lambda: store.verify(model))
             self.verify.setText(self.tr("Verifying…"))
@@ -144,6 +146,7 @@ class ModelsPage(QDialog):
         card = self.chosen()
         if card is None:
             return
+        self.strips.clear()
         question = self.tr("Remove {0} ({1}) from this machine?").format(card.name, numbers.size(card.approximate_size))
         self.strips.say("warning", question, ((self.tr("Remove it"), lambda: self._really_remove(card.id)),))
 
@@ -166,6 +169,7 @@ class ModelsPage(QDialog):
 
     def import_file(self, file: Path) -> None:
         store = self.context.store
+        self.strips.clear()
         if self.tasks.start("import", lambda: store.import_file(file)):
             self.import_button.setText(self.tr("Importing…"))
             self._show()
@@ -180,6 +184,7 @@ class ModelsPage(QDialog):
             model = str(getattr(result, "id", ""))
             self._changed()
             self.choose(model)
+            self.view.setFocus()
             self.strips.say("info", self.tr("{0} is imported. Its check box puts it into the panel.").format(model))
         else:
             good = bool(getattr(result, "ok", False))
@@ -309,5 +314,6 @@ class ModelsPage(QDialog):
         self.view.setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self.strips.clear()
         self.context.settings.set("models.splitter", self.splitter.saveState().toBase64().toStdString())
         super().closeEvent(event)

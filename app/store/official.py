@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 from app.media.preprocess import Preprocessing
 from app.store import locate
 from app.store.cards import Card, Measurement, write_card
-from app.store.sideload import RESEARCH
 
 ALEXNET_PAPER = "A. Krizhevsky: One weird trick for parallelizing convolutional neural networks (arXiv:1404.5997, 2014)"
 RESNET_PAPER = "K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition (arXiv:1512.03385, 2015)"
 LICENCE = "BSD-3-Clause (torchvision, its code); no licence of their own is stated for the weights"
+RESEARCH = "Learnt from research data: for research and education."
 TERMS = f"ImageNet (ILSVRC 2012), handed out for non-commercial research and education. {RESEARCH}"
 LIMITS = (
     "Knows the 1,000 classes of ImageNet-1k and nothing else, and always names one of them, however unsure. "

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import torch
 
-RESEARCH = "Learnt from research data: for research and education."
 
 # Names of devices on Windows, whatever comes after the dot.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -49,8 +48,9 @@ def take_in(file: Path, model_id: str, name: str, folder: Path, official: Iterab
         architecture=architecture,
         origin="imported",
         file=target.name,
-        licence="Not known: ask whoever made the file.",
-        terms=f"Not known: ask whoever made the file. {RESEARCH}",
+        licence="Not known (ask whoever made the file)",
+        terms="Not known: ask whoever made the file. Most weights of this kind are learnt from research data, for "
+        "research and education.",
         limits="Knows the 1,000 classes of ImageNet-1k and nothing else, if the file is what it seems to be.",
         summary=f"A file that you imported; its weights are those of a network of the kind {architecture}.",
         parameters=sum(

@@ -23,8 +23,7 @@ from app.media.preprocess import Preprocessing
 from app.store import codec, locate, weights
 from app.store.cards import Card, read_card, write_card
 from app.store.fingerprints import sha256_of
-from app.store.official import LIMITS, RESNET_PAPER
-from app.store.sideload import RESEARCH
+from app.store.official import LIMITS, RESEARCH, RESNET_PAPER
 from app.training import measure
 from app.training.measure import Measured
 from app.training.pictures import Pictures, read

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -47,19 +46,13 @@ def test_help(command: Command, arguments: list[str]) -> None:
     assert err == ""
 
 
-def test_help_imports_nothing_heavy_and_answers_at_once() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, app.__main__; code = app.__main__.main(['classify', '--help']); "
         f"print(code, [name for name in {HEAVY!r} if name in sys.modules])"
     )
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-        times.append(time.perf_counter() - start)
-        assert finished.stdout.splitlines()[-1] == "0 []", finished.stderr
-    # 0.3 s is the target on an idle machine (measured: 0.18 s); a busy one must not fail the test.
-    assert min(times) < 1.0
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert finished.stdout.splitlines()[-1] == "0 []", finished.stderr
 
 
 def test_version(command: Command) -> None:
@@ -130,21 +123,21 @@ def test_models_list_json(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "said"),
     [
-        (["remove", "efficientnet-lite0"], "comes with Triptych"),
-        (["remove", "resnet50-v2"], "nothing to remove"),
-        (["remove", "efficientnet-lite1"], "did you mean “efficientnet-lite0”?"),
-        (["verify", "nothing-like-it"], "There is no model"),
-        (["verify", "resnet50-v2"], None),
-        (["download", "resnet50-v3"], "did you mean"),
-        (["import", "gone.pth"], "There is no file gone.pth"),
-        (["import", "."], "is a folder"),
+        (["remove", "efficientnet-lite0"], 1, "comes with Triptych"),
+        (["remove", "resnet50-v2"], 1, "nothing to remove"),
+        (["remove", "efficientnet-lite1"], 2, "did you mean “efficientnet-lite0”?"),
+        (["verify", "nothing-like-it"], 2, "There is no model"),
+        (["verify", "resnet50-v2"], 1, "not on this machine"),
+        (["download", "resnet50-v3"], 2, "did you mean"),
+        (["import", "gone.pth"], 1, "There is no file gone.pth"),
+        (["import", "."], 1, "is a folder"),
     ],
 )
-def test_models_that_cannot_be(command: Command, arguments: list[str], said: str | None) -> None:
-    out, err = command("models", *arguments, code=1)
-    assert (said or "not on this machine") in out + err
+def test_models_that_cannot_be(command: Command, arguments: list[str], code: int, said: str) -> None:
+    out, err = command("models", *arguments, code=code)
+    assert said in out + err
 
 
 def test_models_download(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

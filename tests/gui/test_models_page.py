@@ -185,6 +185,14 @@ def test_an_import_that_is_refused_is_said(page, tmp_path, qtbot):
     with qtbot.waitSignal(page.tasks.done, timeout=60_000):
         page.import_file(file)
     assert "weights.pth" in page.strips.sentences()[0]
+    again = tmp_path / "others.pth"
+    again.write_bytes(b"no weights either")
+    with qtbot.waitSignal(page.tasks.done, timeout=60_000):
+        page.import_file(again)
+    (sentence,) = page.strips.sentences()  # what was said of the first one is over
+    assert "others.pth" in sentence
+    page.close()
+    assert page.strips.sentences() == []
 
 
 def test_a_bad_card_is_said(page, home, qtbot):
