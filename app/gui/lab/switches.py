@@ -53,6 +53,12 @@ class Switches(QWidget):
         """Blocks, counted from 1, whose bypass is cut."""
         return tuple(switch.number for switch in self._switches if not switch.isChecked())
 
+    @property
+    def focused(self) -> QWidget | None:
+        """The switch that has the focus of its window."""
+        focused = self.window().focusWidget()
+        return next((switch for switch in self._switches if switch is focused), None)
+
     def switch_all(self, there: bool) -> None:
         """All at once; `changed` comes once."""
         before = self.cut

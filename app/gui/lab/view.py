@@ -146,7 +146,9 @@ class LabView(QWidget):
     def _connect(self) -> None:
         self.what.chosen.connect(self._turn)
         self.controls.changed.connect(self._ask)
-        self.controls.switches.reached.connect(lambda switch: self.shelf.ensureWidgetVisible(switch, 0, STEP))
+        self.controls.switches.reached.connect(self._scroll_to)
+        # Keys may be quicker than the layout of a network that has just come: its switches scroll once there is room.
+        self.shelf.verticalScrollBar().rangeChanged.connect(lambda: self._scroll_to(self.controls.switches.focused))
         self.controls.of_changed.connect(self._draw)
         self.keep.clicked.connect(self._keep)
         self.drop.clicked.connect(self._drop)
@@ -220,6 +222,10 @@ class LabView(QWidget):
         self._follow_device()
         kind = Gradient if self.what.place == GRADIENT else SignalRequest
         self.asker.ask(kind, picture, self.controls.setup())
+
+    def _scroll_to(self, switch: QWidget | None) -> None:
+        if switch is not None:
+            self.shelf.ensureWidgetVisible(switch, 0, STEP)
 
     def _follow_device(self) -> None:
         """The person has chosen another one since; its engine began with the one of the settings."""

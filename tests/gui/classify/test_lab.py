@@ -603,7 +603,21 @@ def test_the_arrows_scroll_to_the_switch_they_reach(make_view: Any, settled: Any
         QTest.keyClick(view.window().focusWidget(), Qt.Key.Key_Down)
     here = view.window().focusWidget()
     assert here.number > 60
-    assert seen(here)
+    qtbot.waitUntil(lambda: seen(here))
+
+
+def test_arrows_that_are_quicker_than_the_layout_are_scrolled_to_after_it(
+    make_view: Any, settled: Any, qtbot: Any
+) -> None:
+    view = make_view()
+    settled(view)
+    port, switches = view.shelf.viewport(), view.controls.switches
+    switches.show_blocks([f"block.{number}" for number in range(400)])
+    switches._switches[0].setFocus()
+    while (here := view.window().focusWidget()).number < 380:
+        QTest.keyClick(here, Qt.Key.Key_Down)
+    assert not port.rect().contains(here.mapTo(port, here.rect().center()))  # not laid out yet
+    qtbot.waitUntil(lambda: port.rect().contains(here.mapTo(port, here.rect().center())))
 
 
 def test_names_for_screen_readers(make_view: Any, settled: Any) -> None:
