@@ -62,5 +62,6 @@ class Panel(Protocol):
     def models_changed(self) -> None:
         """The choice of models, or which of their files are here, has changed: see `chosen_models`."""
 
-    def close_panel(self) -> None:
-        """The window closes: keep what is to be kept (splitters) in the settings, stop timers."""
+    def close_panel(self, timeout: float = 1.0) -> None:
+        """The window closes: keep what is to be kept (splitters) in the settings, stop timers and threads; wait for
+        these `timeout` seconds at most in all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -37,12 +37,11 @@ class Tasks(QObject):
     def running(self) -> tuple[str, ...]:
         return tuple(self._running)
 
+    def threads(self) -> list[threading.Thread]:
+        return list(self._running.values())
+
     def close(self, timeout: float) -> None:
-        """Waits `timeout` seconds at most; what still runs only reads, or writes whole files, and ends with the
-        process."""
-        end = time.monotonic() + timeout
-        for thread in list(self._running.values()):
-            thread.join(max(0.0, end - time.monotonic()))
+        join(self.threads(), timeout)
 
     def _run(self, name: str, work: Callable[[], Any]) -> None:
         result, sentence = None, ""
@@ -68,3 +67,11 @@ class Tasks(QObject):
     def _end(self, name: str, result: object, sentence: str) -> None:
         self._running.pop(name).join()
         self.done.emit(name, result, sentence)
+
+
+def join(threads: Iterable[threading.Thread], timeout: float) -> None:
+    """Waits for all of them, `timeout` seconds at most together. What still runs then only reads, or writes whole
+    files, and ends with the process."""
+    end = time.monotonic() + timeout
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QGraphicsItem
 
 from app.engines.figure import Cell, Edge, Figure, Maps, Node, Stage
 from app.gui import numbers
+from app.gui.tasks import join
 from app.gui.widgets.figure import FigureView
 from app.gui.widgets.figure_items import EdgeItem, NodeItem, folded_words, node_words, share_words, short
 from app.gui.widgets.maps_grid import MapsGrid, Section, Tile
@@ -595,8 +596,8 @@ def tab(qtbot: Any, make_context: Any, engine: Any) -> Any:
     context.worker.start()
     yield tab
     tab.close_view()
-    session.close()
-    tab._saver.close()
+    join(session.stop(), 5.0)
+    join(tab._saver.threads(), 5.0)
 
 
 def timed(tab: Any) -> bool:

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 
 from app.gui.classify.answers import Item
 from app.gui.classify.folder_model import FAILED_ROLE, KEY_ROLE, FolderModel
+from app.gui.tasks import join
 from app.gui.widgets.thumbnails import SIDE, Strip, Thumbnails
 
 
@@ -26,7 +27,7 @@ def strip(qtbot: Any, theme: Any) -> Any:
     strip.resize(int(9.5 * strip.CELL), strip.height())
     strip.show()
     yield strip
-    thumbnails.close()
+    join(thumbnails.stop(), 5.0)
 
 
 def fill(model: FolderModel, count: int) -> None:

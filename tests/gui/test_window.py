@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -256,3 +257,19 @@ def test_the_status_bar_shows_what_the_panel_in_view_says(window):
     window.tabs.setCurrentIndex(1)
     panel.status_changed.emit("resnet18 · 9 ms")
     assert window.status.model.text() == ""
+
+
+def test_closing_tells_all_threads_before_it_waits_for_one_of_them_and_not_for_long(window, context, monkeypatch):
+    told, gate = [], threading.Event()
+    panel, thread = window.panel, threading.Thread(target=gate.wait, daemon=True)
+    thread.start()
+    for part in (panel.session, panel.thumbnails):
+        part.stop = lambda part=part: told.append(part) or [thread]
+    panel.saver.threads = lambda: [thread]
+    close = context.worker.close
+    context.worker.close = lambda timeout: told.append(timeout) or close(timeout)
+    monkeypatch.setattr("app.gui.window.CLOSING", 0.05)
+    window.show()
+    window.close()
+    gate.set()
+    assert told == [0.0, panel.session, panel.thumbnails, 0.0]  # nothing was left for the engine

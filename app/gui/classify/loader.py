@@ -65,13 +65,12 @@ class Loader(QObject):
             self._thread = threading.Thread(target=self._run, name="triptych-decode-one", daemon=True)
             self._thread.start()
 
-    def close(self) -> None:
+    def stop(self) -> list[threading.Thread]:
+        """For good. Returns the thread that has been told to end."""
         with self._changed:
             self._closing, self._next = True, None
             self._changed.notify()
-        if self._thread is not None:
-            self._thread.join(2.0)
-            self._thread = None
+        return [self._thread] if self._thread is not None else []
 
     def _run(self) -> None:
         from app.media.pictures import PictureError
@@ -188,10 +187,10 @@ class Finder(QObject):
         self._stop.set()
         self.running = False
 
-    def close(self) -> None:
+    def stop(self) -> list[threading.Thread]:
+        """Returns the threads that have been told to end."""
         self.cancel()
-        for thread in self._threads:
-            thread.join(1.0)
+        return self._threads
 
     def _run(self, paths: list[Path], stop: threading.Event, taken: threading.Semaphore) -> None:
         from app.media import pictures

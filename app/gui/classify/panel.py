@@ -21,6 +21,7 @@ from app.gui.classify.picture_side import PictureSide
 from app.gui.classify.saving import Saver
 from app.gui.classify.session import Session
 from app.gui.context import KEYS_KEY, Context
+from app.gui.tasks import join
 from app.gui.widgets.drop_area import DropArea, Offer
 from app.gui.widgets.message_strip import Strips
 from app.gui.widgets.thumbnails import Thumbnails
@@ -245,11 +246,9 @@ class ClassifyPanel(QWidget):
         if (laboratory := self.inside.view("laboratory")) is not None:
             laboratory.models_changed()  # type: ignore[attr-defined]
 
-    def close_panel(self) -> None:
+    def close_panel(self, timeout: float = 1.0) -> None:
         self.inside.close_views()
-        self.session.close()
-        self.thumbnails.close()
-        self.saver.close()
+        join([*self.saver.threads(), *self.session.stop(), *self.thumbnails.stop()], timeout)
 
     # What comes in
 

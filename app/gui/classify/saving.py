@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication, QImage
@@ -64,8 +65,9 @@ class Saver(QObject):
         else:
             self._run(path, lambda: _write_png(drawn, path))
 
-    def close(self) -> None:
-        self._tasks.close(2.0)
+    def threads(self) -> list[Thread]:
+        """Those that still write."""
+        return self._tasks.threads()
 
     def _run(self, path: Path, work: object) -> None:
         self._number += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -272,7 +273,7 @@ class Session(QObject):
         self.pictures.clear()
         self.select(None)
 
-    def close(self) -> None:
+    def stop(self) -> list[Thread]:
+        """For good. Returns the threads that have been told to end."""
         self.cancel()
-        self._loader.close()
-        self._finder.close()
+        return [*self._loader.stop(), *self._finder.stop()]

@@ -84,14 +84,13 @@ class Thumbnails(QObject):
             self._wanted.clear()
         self._kept.clear()
 
-    def close(self) -> None:
+    def stop(self) -> list[threading.Thread]:
+        """For good. Returns the thread that has been told to end."""
         with self._changed:
             self._closing = True
             self._wanted.clear()
             self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        return [self._thread] if self._thread is not None else []
 
     @Slot(object, object)
     def _keep(self, key: Hashable, image: QImage | None) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage
 
 from app.gui.classify import export
 from app.gui.classify.answers import Answer, Item, agreement, agrees, elsewhere, percent
+from app.gui.tasks import join
 
 NAMES = {"a": "A-Net", "b": "B-Net", "c": "C-Net"}
 
@@ -122,7 +123,7 @@ def test_thumbnails_come_from_a_thread_of_their_own_and_the_last_wish_first(qtbo
     qtbot.waitUntil(lambda: thumbnails.known(1))
     assert thumbnails.get(1) is not None
     assert thumbnails.get(3) is None
-    thumbnails.close()
+    join(thumbnails.stop(), 5.0)
 
 
 def test_thumbnails_are_bounded(qapp: Any) -> None:
@@ -134,7 +135,7 @@ def test_thumbnails_are_bounded(qapp: Any) -> None:
     assert len(thumbnails._kept) == KEPT
     assert not thumbnails.known(0)
     assert thumbnails._wanted.maxlen == WAITING
-    thumbnails.close()
+    join(thumbnails.stop(), 5.0)
 
 
 def test_legend_says_what_the_colours_mean(qtbot: Any, theme: Any) -> None:
