@@ -23,6 +23,7 @@ class Doings:
 
     panel: Callable[[int], None]
     open: Callable[[], None]
+    open_folder: Callable[[], None]
     paste: Callable[[], None]
     copy: Callable[[], None]
     save: Callable[[], None]
@@ -47,6 +48,7 @@ class Menu:
         for number, title in enumerate(titles):
             self._add(f"panel-{number + 1}", title, f"Ctrl+{number + 1}", partial(doings.panel, number))
         self._add("open", tr("Open…"), QKeySequence.StandardKey.Open, doings.open, "open")
+        self._add("open-folder", tr("Open a folder…"), "Ctrl+Shift+O", doings.open_folder)
         self._add("paste", tr("Paste"), QKeySequence.StandardKey.Paste, doings.paste, "paste")
         self._add("copy", tr("Copy the answer"), QKeySequence.StandardKey.Copy, doings.copy, "copy")
         self._add("save", tr("Save the answer…"), QKeySequence.StandardKey.Save, doings.save, "save")
@@ -109,7 +111,7 @@ class Menu:
     def _menu(self) -> QMenu:
         menu = QMenu(tr("Menu"), self._parent)
         groups = (
-            ("open", "paste", "copy", "save"),
+            ("open", "open-folder", "paste", "copy", "save"),
             ("inside", "cancel"),
             ("models", "settings"),
             ("shortcuts", "logs", "about"),

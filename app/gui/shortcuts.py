@@ -68,7 +68,11 @@ class Shortcuts(QDialog):
                     "Drop pictures or folders anywhere on the panel, drag a picture out of a browser, paste one, or "
                     "open files. The samples work with one click."
                 ),
-                [(f"{ctrl}O", self.tr("open files")), (f"{ctrl}V", self.tr("paste a picture, or copied files"))],
+                [
+                    (f"{ctrl}O", self.tr("open files")),
+                    (f"{ctrl}Shift+O", self.tr("open a folder with all that is in it")),
+                    (f"{ctrl}V", self.tr("paste a picture, or copied files")),
+                ],
             ),
             (
                 self.tr("Everywhere"),

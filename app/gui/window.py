@@ -26,7 +26,7 @@ from app.worker import Notice
 LEAST = QSize(720, 520)
 FIRST = QSize(1280, 800)
 CLOSING = 1.2  # seconds for all threads together; with the settings and the end of the process, it stays below 2 s
-PANEL_ACTIONS = ("open", "paste", "copy", "save", "cancel", "inside")
+PANEL_ACTIONS = ("open", "open-folder", "paste", "copy", "save", "cancel", "inside")
 
 _log = logging.getLogger(__name__)
 
@@ -145,8 +145,8 @@ class MainWindow(QMainWindow):
             page.setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Never asks: nothing here can be lost. Out of sight at once, gone within 2 s: all threads are told before any is
-        waited for, and what still runs after `CLOSING` ends with the process."""
+        """Never asks: nothing here can be lost. Out of sight at once, gone within 2 s: all are told before any is waited
+        for, and what still runs after `CLOSING` ends with the process."""
         if not self._closed:
             self._closed = True
             end = time.monotonic() + CLOSING
@@ -235,6 +235,7 @@ class MainWindow(QMainWindow):
         return Doings(
             panel=self.tabs.setCurrentIndex,
             open=of_panel("open_dialog"),
+            open_folder=of_panel("open_folder_dialog"),
             paste=of_panel("paste"),
             copy=of_panel("copy"),
             save=of_panel("save"),

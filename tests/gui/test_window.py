@@ -209,6 +209,7 @@ def test_the_menu_holds_everything_with_its_key(window):
     texts = {action.text(): action for action in window.menu.menu.actions() if not action.isSeparator()}
     for text in (
         "Open…",
+        "Open a folder…",
         "Paste",
         "Save the answer…",
         "Models…",

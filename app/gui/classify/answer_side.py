@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -97,13 +98,13 @@ class AnswerSide(QWidget):
                 f"padding: 6px 4px; background: transparent; color: {c.secondary}; }}"
                 f"QPushButton:hover {{ color: {c.text}; }}"
                 f"QPushButton:checked {{ color: {c.text}; border-bottom-color: {c.accent}; }}"
-                f"QPushButton:focus {{ background: {c.soft}; padding: 6px 4px; }}"
+                f"QPushButton:focus {{ border: 2px solid {c.accent}; border-radius: 6px; padding: 4px 2px 6px 2px; }}"
                 f"QPushButton:disabled {{ color: {c.disabled}; }}"
             )
 
     def _choice(self, words: str) -> QPushButton:
         """One of two that exclude each other."""
-        button = QPushButton(words, self)
+        button = _Choice(words, self)
         button.setCheckable(True)
         button.setProperty("flat", True)
         button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -116,3 +117,12 @@ class AnswerSide(QWidget):
         button.setToolTip(words)
         button.setAccessibleName(words)
         return button
+
+
+class _Choice(QPushButton):
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left and right go from picture to picture, not from button to button."""
+        if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)

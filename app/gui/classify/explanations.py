@@ -111,6 +111,7 @@ class Explanations(QObject):
         self._columns.select(explainer.model, explainer.target, explainer.against)
         if explainer.target is None:
             self._left.view.clear_heat()
+            self._left.keep_focus()
             bar.show_nothing(self._left.view.has_picture and self._session.decoded is not None)
             return
         answer = self._answer()

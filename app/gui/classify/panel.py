@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from app.gui.classify.loader import Decoded
 
 NARROW = 900  # pixels: below, the leaves stand one above the other
-FIRST_SIZES = {"wide": [625, 375], "narrow": [540, 460]}
+# "table": narrow, with the table of all pictures
+FIRST_SIZES = {"wide": [625, 375], "narrow": [540, 460], "table": [330, 670]}
+COPIED = 2000  # ms for which the status bar says so
 LEAST_LEAVES = 200  # pixels: where the inside leaves less than that to picture and answers, it takes all
 
 
@@ -148,6 +150,7 @@ class ClassifyPanel(QWidget):
         right.save_picture_wanted.connect(self.save_picture)
         right.models_wanted.connect(self.models_wanted)
         right.all.toggled.connect(self._counted)
+        right.all.toggled.connect(self._restore_sizes)
         right.folder.opened.connect(lambda: right.one.setChecked(True))
         right.folder.cancelled.connect(self.cancel)
         right.folder.go_on.connect(session.complete)
@@ -166,6 +169,12 @@ class ClassifyPanel(QWidget):
             self._context.settings.set("classify.folder", str(chosen[0].parent))
             self.open_paths(chosen)
 
+    def open_folder_dialog(self) -> None:
+        chosen = choose_folder(self, self.tr("Open a folder"), self._context.settings.value("classify.folder", ""))
+        if chosen is not None:
+            self._context.settings.set("classify.folder", str(chosen))
+            self.open_paths([chosen])
+
     def paste(self) -> None:
         self._take(QGuiApplication.clipboard().mimeData())
 
@@ -173,6 +182,8 @@ class ClassifyPanel(QWidget):
         """The picture in view, or the row that has the focus."""
         if self.session.current is not None:
             self.saver.copy([self.session.current])
+            self.status_changed.emit(self.tr("Copied"))
+            QTimer.singleShot(COPIED, self, self._tell_status)
 
     def save(self) -> None:
         """The answer that has the focus."""
@@ -301,10 +312,10 @@ class ClassifyPanel(QWidget):
 
     def _tell_status(self) -> None:
         item = self.session.current
-        parts = []
+        parts, names = [], self.models.names()
         for answer in item.answers.values() if item is not None else ():
             if answer.top:
-                parts.append(f"{answer.model} {milliseconds(answer.ms)}")
+                parts.append(f"{names.get(answer.model, answer.model)} {milliseconds(answer.ms)}")
         self.status_changed.emit(" · ".join(parts))
 
     def _fill_labels(self) -> None:
@@ -424,13 +435,18 @@ class ClassifyPanel(QWidget):
         # Once the splitter has its new size: before, Qt would share out the old one.
         QTimer.singleShot(0, self._leaves, self._restore_sizes)
 
+    @property
+    def _division(self) -> str:
+        """Where the leaves stand one above the other, a table needs more of the height than the answers."""
+        return "table" if self._shape == "narrow" and self.right.all.isChecked() else self._shape
+
     def _restore_sizes(self) -> None:
-        sizes = self._context.settings.value(f"classify.{self._shape}", FIRST_SIZES[self._shape])
+        sizes = self._context.settings.value(f"classify.{self._division}", FIRST_SIZES[self._division])
         self._leaves.setSizes([size for size in sizes if isinstance(size, int)])
 
     def _keep_sizes(self) -> None:
         """The person has moved the handle. At no other time: sizes on the way to a layout are nobody's choice."""
-        self._context.settings.set(f"classify.{self._shape}", self._leaves.sizes())
+        self._context.settings.set(f"classify.{self._division}", self._leaves.sizes())
 
 
 def _offer(mime: QMimeData) -> Offer:
@@ -446,3 +462,9 @@ def choose_files(parent: QWidget, title: str, folder: str) -> list[Path]:
     kinds = f"{parent.tr('Pictures')} ({endings});;{parent.tr('All files')} (*)"
     chosen, _ = QFileDialog.getOpenFileNames(parent, title, folder, kinds)
     return [Path(name) for name in chosen]
+
+
+def choose_folder(parent: QWidget, title: str, folder: str) -> Path | None:
+    """The system's dialog; tests put their own answer here."""
+    chosen = QFileDialog.getExistingDirectory(parent, title, folder)
+    return Path(chosen) if chosen else None

@@ -103,6 +103,8 @@ class PictureSide(QWidget):
         self._show_explain()
         self.name.setText("")
         self.details.setText("")
+        if self.window().focusWidget() is self.clear:
+            self.open.setFocus()
         self.clear.setEnabled(False)
         self.explain.show_nothing(False)
         self.view.show_sentence("")
@@ -121,6 +123,12 @@ class PictureSide(QWidget):
         width, height = (numbers.whole(side) for side in picture.size)
         kind = "" if picture.format == "clipboard" else f" · {picture.format}"
         self.details.setText(self.tr("{0} × {1} pixels").format(width, height) + kind)
+
+    def keep_focus(self) -> None:
+        """The controls of the heat map are about to go: the picture takes the focus from them."""
+        focused = self.window().focusWidget()
+        if focused in (self.explain.strength, self.explain.save, self.explain.against):
+            self.view.setFocus()
 
     def show_failure(self, sentence: str) -> None:
         self.view.show_sentence(sentence)

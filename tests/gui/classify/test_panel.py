@@ -379,3 +379,51 @@ def test_names_for_screen_readers(panel: Any) -> None:
         for widget in panel.findChildren(kind):
             if widget.isVisibleTo(panel) and not widget.objectName().startswith("qt_"):
                 assert widget.accessibleName() or getattr(widget, "text", lambda: "")(), widget
+
+
+def test_a_folder_is_opened_by_its_dialog(
+    panel: Any, folder: Path, finished: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.gui.classify.panel.choose_folder", lambda *asked: folder)
+    panel.open_folder_dialog()
+    finished(panel, 11)
+    assert len(panel.pictures.items) == 11
+    monkeypatch.setattr("app.gui.classify.panel.choose_folder", lambda *asked: None)
+    panel.open_folder_dialog()
+    assert len(panel.pictures.items) == 11
+
+
+def test_the_picture_takes_the_focus_from_controls_that_go(cat: Any, qtbot: Any) -> None:
+    QTest.keyClick(cat.left.view, Qt.Key.Key_H)
+    qtbot.waitUntil(lambda: cat.left.view.has_heat)
+    cat.left.explain.strength.setFocus()
+    QTest.keyClick(cat.left.explain.strength, Qt.Key.Key_H)
+    assert cat.window().focusWidget() is cat.left.view
+    cat.left.clear.setFocus()
+    cat.left.clear.click()
+    assert cat.window().focusWidget() is cat.left.open
+
+
+def test_copying_is_said_where_nothing_moves(cat: Any, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
+    monkeypatch.setattr("app.gui.classify.panel.COPIED", 1)
+    said: list[str] = []
+    cat.status_changed.connect(said.append)
+    cat.copy()
+    assert said == ["Copied"]
+    qtbot.waitUntil(lambda: len(said) == 2)
+    assert said[1].startswith("One 7.5")
+
+
+def test_arrows_on_this_picture_step_and_a_low_table_has_rows(
+    make_panel: Any, folder: Path, finished: Any, answered: Any, qtbot: Any
+) -> None:
+    panel = make_panel(size=(720, 440))
+    panel.open_paths([folder])
+    finished(panel, 11)
+    table = panel.right.folder.table
+    qtbot.waitUntil(lambda: table.viewport().height() >= 4 * table.rowHeight(0))
+    panel.right.one.click()
+    panel._go_to(1)
+    QTest.keyClick(panel.right.one, Qt.Key.Key_Right)
+    assert panel.right.one.isChecked()
+    assert panel.selection.currentIndex().row() == 2
