@@ -145,8 +145,8 @@ class MainWindow(QMainWindow):
             page.setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Never asks: nothing here can be lost. Out of sight at once, gone within 2 s: all are told before any is waited
-        for, and what still runs after `CLOSING` ends with the process."""
+        """Never asks: nothing here can be lost. Out of sight at once, gone within 2 s: all are told before any is
+        waited for, and what still runs after `CLOSING` ends with the process."""
         if not self._closed:
             self._closed = True
             end = time.monotonic() + CLOSING

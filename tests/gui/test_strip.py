@@ -106,3 +106,10 @@ def test_the_selection_is_drawn_and_its_region_is_the_cell(strip: Strip) -> None
     chosen = strip.grab(strip.visualRect(strip.currentIndex())).toImage()
     other = strip.grab(strip.visualRect(strip.model().index(3, 0))).toImage()
     assert chosen != other
+
+
+def test_an_empty_strip_says_why(strip: Any) -> None:
+    strip.model().set_filter("none of them")
+    empty = strip.grab().toImage()
+    strip.nothing = "No picture passes."
+    assert strip.grab().toImage() != empty

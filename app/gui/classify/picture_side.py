@@ -52,6 +52,7 @@ class PictureSide(QWidget):
             top.addWidget(tool)
         self.explain = ExplainBar(theme, self)
         self.strip = Strip(thumbnails, theme, KEY_ROLE, FAILED_ROLE, self)
+        self.strip.nothing = self.tr("No picture passes the filter of “All pictures”.")
         self.strip.setModel(pictures)
         self._several = self._table_shown = False
         self.strip.hide()

@@ -142,6 +142,8 @@ class Strip(QListView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setItemDelegate(_Delegate(thumbnails, theme, key_role, failed_role, self))
+        self._theme = theme
+        self.nothing = ""  # what is said in place of small pictures where there is none
         bar = self.horizontalScrollBar().sizeHint().height()
         self.setFixedHeight(SIDE + 2 * QUARTER + bar + 2)
         self.setAccessibleName(self.tr("Pictures"))
@@ -231,6 +233,9 @@ class Strip(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
+        if not self._count() and self.nothing:
+            painter.setPen(self._theme.colour("secondary"))
+            painter.drawText(self.viewport().rect(), int(Qt.AlignmentFlag.AlignCenter), self.nothing)
         option = QStyleOptionViewItem()
         self.initViewItemOption(option)
         plain, selected = option.state, option.state | QStyle.StateFlag.State_Selected
