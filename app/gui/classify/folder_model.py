@@ -7,6 +7,7 @@ for ten thousand pictures; here one `sorted` with a key does it in a few millise
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -41,6 +42,7 @@ class FolderModel(QAbstractTableModel):
         super().__init__(parent)
         self.items: list[Item] = []
         self._rows: list[Item] = []
+        self._named: Counter[str] = Counter()  # how many pictures have a name
         self._places: dict[Item, int] = {}  # in `_rows`
         self._model = ""  # whose answers are shown
         self._text, self._least, self._failed_only = "", 0.0, False
@@ -64,6 +66,7 @@ class FolderModel(QAbstractTableModel):
         """New pictures, at the end; shown within 100 ms."""
         added = list(items)
         self.items += added
+        self._named.update(item.name for item in added)
         self._new += added
         if not self._tick.isActive():
             self._tick.start()
@@ -101,6 +104,7 @@ class FolderModel(QAbstractTableModel):
     def clear(self) -> None:
         self.beginResetModel()
         self.items, self._rows, self._places = [], [], {}
+        self._named.clear()
         self._new.clear()
         self._changed.clear()
         self.done = self.failed = 0
@@ -273,6 +277,8 @@ class FolderModel(QAbstractTableModel):
 
     def text(self, item: Item, column: int) -> str:
         if column == NAME:
+            if self._named[item.name] > 1 and item.path is not None:  # the folder tells them apart
+                return f"{item.path.parent.name}/{item.name}"
             return item.name
         best = self._best(item)
         if column == LABEL:

@@ -318,3 +318,12 @@ def test_ten_thousand_rows_come_in_small_portions(panel: Any, qtbot: Any) -> Non
     panel.pictures.add(items)
     qtbot.waitUntil(lambda: panel.pictures.rowCount() == 10_000, timeout=20_000)
     assert max(inserted) <= 500
+
+
+def test_the_folder_tells_pictures_of_one_name_apart(panel: Any, picture: Any, finished: Any, tmp_path: Path) -> None:
+    for place in ("all/first", "all/second"):
+        picture("cat-1.png", place)
+    picture("cat-2.png", "all/second")
+    panel.open_paths([tmp_path / "all"])
+    finished(panel, 3)
+    assert sorted(column(panel, NAME)) == ["cat-2.png", "first/cat-1.png", "second/cat-1.png"]
