@@ -26,6 +26,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from app.media import apart
 from app.media import pixels as _pixels
 
 MAX_PIXELS = 100_000_000
@@ -84,7 +85,9 @@ def decode(source: Path | bytes, *, name: str | None = None, at_least: int | Non
     name = shown(name)
     try:
         with _open(source, name) as file:
-            return _decode(file, name, at_least)
+            if apart.wanted(file) and _can_heif():
+                return _decode_apart(file, name)
+            return decode_here(file, name, at_least)
     except MemoryError as error:
         raise PictureError(f"{name} could not be opened: there is not enough memory for it.") from error
 
@@ -186,7 +189,17 @@ def _open(source: Path | bytes, name: str) -> IO[bytes]:
         raise PictureError(f"{name} could not be opened: {reason}.") from error
 
 
-def _decode(file: IO[bytes], name: str, at_least: int | None) -> Picture:
+def _decode_apart(file: IO[bytes], name: str) -> Picture:
+    # How large it is the child finds out, so each counts as a large one.
+    with _large:
+        try:
+            return Picture(name, *apart.decode(file, name))
+        except apart.DiedError as error:
+            raise _refused(file, name, error) from error
+
+
+def decode_here(file: IO[bytes], name: str, at_least: int | None = None) -> Picture:
+    """`decode` of an open file, whatever it holds, in this process."""
     _quiet()
     try:
         image = Image.open(file, formats=_formats())

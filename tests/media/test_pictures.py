@@ -384,7 +384,7 @@ def test_disk_errors_are_told(tmp_path: Path) -> None:
             return super().read(min(size or 0, 30) if size and size > 0 else 30)
 
     with pytest.raises(PictureError, match=r"photo.* Input/output error\."):
-        pictures._decode(Failing(encoded(gradient(), "PNG")), "photo", None)
+        pictures.decode_here(Failing(encoded(gradient(), "PNG")), "photo", None)
 
 
 def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -521,3 +521,18 @@ def test_find_gives_back_a_folder_it_cannot_read(tmp_path: Path, monkeypatch: py
     assert list(find([locked])) == [locked]
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert "no permission" in refusal(locked)
+
+
+def test_heic_that_kills_its_decoder_is_refused_and_the_program_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pi_heif")
+    data = bytearray((DATA / "turned.heic").read_bytes())
+    # Where a mutated file has sent libheif 1.23.0 to memory that isn't there (fuzz_pictures, seed 7, number 8469).
+    data[179] = 230
+    data[730:734] = bytes((0, 0, 128, 0))
+    with pytest.raises(PictureError, match=r"photo could not be opened"):
+        pictures.decode(bytes(data), name="photo")
+    good = (DATA / "turned.heic").read_bytes()
+    assert pictures.decode(good).format == "HEIF"
+    monkeypatch.setattr("app.media.apart.PATIENCE", 0.0)  # one that never ends is as good as dead
+    with pytest.raises(PictureError, match="damaged"):
+        pictures.decode(good)
