@@ -50,6 +50,7 @@ class FolderModel(QAbstractTableModel):
         self.done = self.failed = 0
         self._changed: set[Item] = set()
         self._new: list[Item] = []
+        self._stopped = False
         self._tick = self._timer(TICK, self._flush)
         self._resort = self._timer(RESORT, self.arrange)
 
@@ -60,6 +61,17 @@ class FolderModel(QAbstractTableModel):
         timer.timeout.connect(act)
         return timer
 
+    def stop(self) -> None:
+        """For good: what still comes is counted, and shown no more."""
+        self._stopped = True
+        self._tick.stop()
+        self._resort.stop()
+
+    def _soon(self) -> None:
+        """What has come is shown with the next tick."""
+        if not self._stopped and not self._tick.isActive():
+            self._tick.start()
+
     # Filling
 
     def add(self, items: Iterable[Item]) -> None:
@@ -68,8 +80,7 @@ class FolderModel(QAbstractTableModel):
         self.items += added
         self._named.update(item.name for item in added)
         self._new += added
-        if not self._tick.isActive():
-            self._tick.start()
+        self._soon()
         self.counted.emit()
 
     def note(self, item: Item, answers: Iterable[Answer] = (), error: str = "", done: bool = True) -> None:
@@ -82,8 +93,7 @@ class FolderModel(QAbstractTableModel):
         self.done += item.done - was_done
         self.failed += bool(item.failures) - failed
         self._changed.add(item)
-        if not self._tick.isActive():
-            self._tick.start()
+        self._soon()
 
     def drop(self, item: Item, model: str) -> None:
         """One model's answer counts no more."""
@@ -99,7 +109,7 @@ class FolderModel(QAbstractTableModel):
         item.answers.clear()
         item.error, item.done = "", False
         self._changed.add(item)
-        self._tick.start()
+        self._soon()
 
     def clear(self) -> None:
         self.beginResetModel()
@@ -129,7 +139,7 @@ class FolderModel(QAbstractTableModel):
             for first, final in _runs(sorted(self._places[item] for item in changed if item in self._places)):
                 self.dataChanged.emit(self.index(first, 0), self.index(final, last))
         if self._new:
-            self._tick.start()
+            self._soon()
         self.counted.emit()
 
     def _insert(self, items: list[Item]) -> None:

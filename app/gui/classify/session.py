@@ -276,4 +276,5 @@ class Session(QObject):
     def stop(self) -> list[Thread]:
         """For good. Returns the threads that have been told to end."""
         self.cancel()
+        self.pictures.stop()
         return [*self._loader.stop(), *self._finder.stop()]
