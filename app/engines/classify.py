@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -200,18 +199,12 @@ class ClassifyEngine:
                 raise TypeError(f"the Classify engine has no answer to {type(request).__name__}")
 
     def out_of_memory(self, error: BaseException) -> str | None:
-        if self._device is None or self._device.kind == "cpu" or not _memory_is_full(error):
+        if self._device is None or self._device.kind == "cpu" or not devices.memory_is_full(error):
             return None
         name = self._device.name
         self._forget_all()
         self._device = devices.cpu()
-        traceback.clear_frames(error.__traceback__)  # they hold the tensors that filled the memory
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        elif torch.backends.mps.is_available():
-            torch.mps.empty_cache()
+        devices.free_memory(error)
         return f"The memory of {name} is full, so Triptych goes on on the CPU. Choose the device again to go back."
 
     def explain(self, error: BaseException) -> str | None:
@@ -433,12 +426,6 @@ def _prepared(picture: Picture, preprocessing: Preprocessing, inputs: dict[Prepr
     if preprocessing not in inputs:
         inputs[preprocessing] = apply(picture.pixels, preprocessing)
     return inputs[preprocessing]
-
-
-def _memory_is_full(error: BaseException) -> bool:
-    """As CUDA, its libraries and MPS say it: torch.OutOfMemoryError is a RuntimeError, too."""
-    said = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in said or "alloc_failed" in said)
 
 
 def _some(paths: Iterator[Path], count: int) -> Iterator[Path]:

@@ -317,15 +317,12 @@ class LabEngine:
                 raise TypeError(f"the laboratory has no answer to {type(request).__name__}")
 
     def out_of_memory(self, error: BaseException) -> str | None:
-        if type(error).__name__ != "OutOfMemoryError" or self._device is None or self._device.kind == "cpu":
+        if self._device is None or self._device.kind == "cpu" or not devices.memory_is_full(error):
             return None
         name = self._device.name
         self._subjects.clear()
         self._device = devices.cpu()
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        devices.free_memory(error)
         return f"The memory of {name} is full, so the laboratory goes on on the CPU."
 
     def explain(self, error: BaseException) -> str | None:

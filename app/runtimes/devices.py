@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import traceback
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,3 +88,22 @@ def choose(preference: str = "auto") -> Device:
             return device
     what = "NVIDIA graphics card that torch can use" if preference == "cuda" else "Apple GPU that torch can use"
     raise DeviceError(f"“{preference}” can't be used: there is no {what} here. Choose auto or cpu.")
+
+
+def memory_is_full(error: BaseException) -> bool:
+    """Whether a GPU's memory is full, as CUDA, its libraries and MPS say it."""
+    said = str(error).lower()
+    named = type(error).__name__ == "OutOfMemoryError"  # torch's own, without importing torch
+    return named or (isinstance(error, RuntimeError) and ("out of memory" in said or "alloc_failed" in said))
+
+
+def free_memory(error: BaseException) -> None:
+    """Give a GPU's memory back after `error`, whose frames hold the tensors that filled it. The caller has let go of
+    its networks."""
+    traceback.clear_frames(error.__traceback__)
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -72,7 +72,8 @@ def test_openvino_says_what_float32_says(model: str, pictures: Any) -> None:
     ours, theirs = probabilities(output.logits), probabilities(reference.logits)
     second, first = np.sort(theirs, 1)[:, -2:].T
     clear = first - second > 0.05
-    assert clear.sum() >= 0.2 * len(x)  # a weak network is often unsure, but something must be compared
+    # Otherwise nothing much is compared. Our own ResNet-18 is weak, and so it is often unsure.
+    assert clear.sum() >= (0.7 if model == MODEL else 0.2) * len(x)
     np.testing.assert_array_equal(ours.argmax(1)[clear], theirs.argmax(1)[clear])
     best = theirs.argmax(1)
     rows = np.arange(len(x))
