@@ -28,8 +28,8 @@ class ResponseNorm(nn.Module):
 class AlexNet(nn.Module):
     """Pictures (n, 3, h, w), normalised -> logits (n, classes).
 
-    `batch_norm` puts a batch normalisation after each convolution of the 2012 form, for training only; `fold` takes it
-    out again without changing an answer."""
+    `batch_norm` puts a batch normalisation after each layer of the 2012 form but the last, for training only; `fold`
+    takes them out again without changing an answer."""
 
     def __init__(self, towers: int = 2, classes: int = 1000, *, batch_norm: bool = False, dropout: float = 0.5) -> None:
         super().__init__()
@@ -63,7 +63,9 @@ class AlexNet(nn.Module):
             self.conv5, self.norm5 = nn.Conv2d(384, 256, 3, 1, 1, groups=2), norm(256)
             self.response = ResponseNorm()
             self.pool = nn.MaxPool2d(3, 2)  # windows of 3, steps of 2: they overlap
-            self.fc6, self.fc7 = nn.Linear(256 * 6 * 6, 4096), nn.Linear(4096, 4096)
+            flat_norm = nn.BatchNorm1d if batch_norm else lambda _: nn.Identity()
+            self.fc6, self.norm6 = nn.Linear(256 * 6 * 6, 4096), flat_norm(4096)
+            self.fc7, self.norm7 = nn.Linear(4096, 4096), flat_norm(4096)
             self.fc8 = nn.Linear(4096, classes)
             self.dropout = nn.Dropout(dropout)
 
@@ -84,8 +86,8 @@ class AlexNet(nn.Module):
     def embed(self, grid: Tensor) -> Tensor:
         """The 4,096 numbers before the last layer, from the last grid (2012 form)."""
         x = torch.flatten(F.adaptive_avg_pool2d(grid, 6), 1)  # (n, 9216); other picture sizes are pooled to 6 x 6
-        x = self.dropout(F.relu(self.fc6(x)))
-        seen: Tensor = self.dropout(F.relu(self.fc7(x)))
+        x = self.dropout(F.relu(self.norm6(self.fc6(x))))
+        seen: Tensor = self.dropout(F.relu(self.norm7(self.fc7(x))))
         return seen
 
     def classify(self, grid: Tensor) -> Tensor:
@@ -105,14 +107,15 @@ def fold(net: AlexNet) -> AlexNet:
     classes = net.fc8.out_features
     plain = AlexNet(2, classes)
     state = {k: v for k, v in net.state_dict().items() if not k.startswith("norm")}
-    for k in range(1, 6):
-        norm = getattr(net, f"norm{k}")
-        if not isinstance(norm, nn.BatchNorm2d):
+    for k in range(1, 8):
+        norm, layer = getattr(net, f"norm{k}"), f"conv{k}" if k < 6 else f"fc{k}"
+        if not isinstance(norm, nn.BatchNorm2d | nn.BatchNorm1d):
             continue
         assert norm.running_var is not None
         assert norm.running_mean is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        state[f"conv{k}.weight"] = state[f"conv{k}.weight"] * scale.view(-1, 1, 1, 1)
-        state[f"conv{k}.bias"] = (state[f"conv{k}.bias"] - norm.running_mean) * scale + norm.bias
+        weight = state[f"{layer}.weight"]
+        state[f"{layer}.weight"] = weight * scale.view(-1, *(1,) * (weight.dim() - 1))
+        state[f"{layer}.bias"] = (state[f"{layer}.bias"] - norm.running_mean) * scale + norm.bias
     plain.load_state_dict({k: v.detach() for k, v in state.items()})
     return plain.eval()

@@ -48,7 +48,11 @@ class Student(nn.Module, ABC):
     def forward(self, pictures: Tensor) -> tuple[dict[int, Tensor], Tensor]:
         """Pictures (n, 3, h, w) of 0 to 255 -> guesses at the teacher's middle grids and its last one."""
         middle, last = self.grids((pictures - self.mean) / self.deviation)
-        return {k: self.hint[str(k)](grid) for k, grid in middle.items()}, self.project(last)
+        guesses = {k: self.hint[str(k)](grid) for k, grid in middle.items()}
+        if last.shape[2:] == (1, 1):  # ten times faster than the convolution it is
+            flat = F.linear(last.flatten(1), self.project.weight.flatten(1), self.project.bias)
+            return guesses, flat[:, :, None, None]
+        return guesses, self.project(last)
 
     @torch.no_grad()
     def export(self, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
