@@ -729,7 +729,7 @@ def test_an_absent_network_says_what_it_is_and_offers_itself(tab: Any, qtbot: An
 def test_saving_asks_for_a_file_and_replaces_none(
     tab: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, svg: bool
 ) -> None:
-    from app.gui.classify import saving
+    from app.gui import saving
 
     tab.shown()
     qtbot.waitUntil(lambda: timed(tab))

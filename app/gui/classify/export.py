@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from app.gui.classify.answers import SHOWN, Answer, Item
@@ -51,20 +50,6 @@ def as_text(items: Sequence[Item]) -> str:
                 cells = (item.name, answer.model, label.label, f"{label.p:.6f}", f"{answer.ms:.1f}", answer.device)
                 lines.append("\t".join(_flat(cell) for cell in cells))
     return "\n".join(lines) + "\n"
-
-
-def write(path: Path, content: str) -> str:
-    """Writes the file whole. Returns a sentence where that failed, "" otherwise."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        # A byte order mark, or Excel takes UTF-8 for something else; JSON must have none.
-        encoding = "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8"
-        draft.write_text(content, encoding, errors="replace", newline="")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        return f"{path.name} could not be written: {error.strerror or error}."
-    return ""
 
 
 def _rows(item: Item) -> Iterable[tuple[Any, ...]]:

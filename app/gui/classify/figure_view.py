@@ -43,7 +43,7 @@ NARROW = 760  # pixels: below, the maps take the diagram's place
 
 
 class FigureTab(QWidget):
-    """See `app.gui.classify.inside.Inside`."""
+    """See `app.gui.inside.Inside`."""
 
     def __init__(self, context: Context, session: Session, saver: Saver, parent: QWidget | None = None) -> None:
         super().__init__(parent)

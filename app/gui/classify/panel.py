@@ -5,57 +5,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QMimeData, QModelIndex, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QSplitter, QWidget
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, QTimer, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.gui.classify import intake
 from app.gui.classify.answer_side import AnswerSide
 from app.gui.classify.answers import Item, milliseconds
 from app.gui.classify.explain import Explainer
 from app.gui.classify.explanations import Explanations
-from app.gui.classify.inside import Inside
 from app.gui.classify.loader import thumbnail
 from app.gui.classify.models import Models
 from app.gui.classify.picture_side import PictureSide
 from app.gui.classify.saving import Saver
 from app.gui.classify.session import Session
-from app.gui.context import KEYS_KEY, Context
+from app.gui.context import Context
+from app.gui.leaves import Leaves
 from app.gui.tasks import join
 from app.gui.widgets.drop_area import DropArea, Offer
-from app.gui.widgets.message_strip import Strips
 from app.gui.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from app.gui.classify.labels_view import LabelsView
     from app.gui.classify.loader import Decoded
 
-NARROW = 900  # pixels: below, the leaves stand one above the other
 # "table": narrow, with the table of all pictures
 FIRST_SIZES = {"wide": [625, 375], "narrow": [540, 460], "table": [330, 670]}
 COPIED = 2000  # ms for which the status bar says so
-LEAST_LEAVES = 200  # pixels: where the inside leaves less than that to picture and answers, it takes all
 
 
-class ClassifyPanel(QWidget):
+class ClassifyPanel(Leaves):
     """See `app.gui.context.Panel`."""
 
-    status_changed = Signal(str)
-    models_wanted = Signal()
-
     def __init__(self, context: Context, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("classify", FIRST_SIZES, context, parent)
         self.title = self.tr("Classify")
-        self._context = context
         theme = context.theme
         self.session = Session(context, self)
         self.pictures = self.session.pictures
         self.thumbnails = Thumbnails(thumbnail, self)
-        self.strips = Strips(theme, self)
         self.left = PictureSide(self.pictures, self.thumbnails, theme, self)
         self.right = AnswerSide(self.pictures, theme, self)
-        self.inside = Inside(theme, self)
-        self.inside.hide()
         self.labels: LabelsView | None = None  # when it is first looked at
         self.saver = Saver(self)
         self.explainer = Explainer(context, self)
@@ -63,17 +53,7 @@ class ClassifyPanel(QWidget):
         self.models = Models(context, self.session, self.right, self)
         self._add_views()
 
-        self._leaves = QSplitter(Qt.Orientation.Horizontal, self)
-        self._leaves.addWidget(self.left)
-        self._leaves.addWidget(self.right)
-        self._floors = QSplitter(Qt.Orientation.Vertical, self)
-        self._floors.addWidget(self._leaves)
-        self._floors.addWidget(self.inside)
-        for splitter in (self._leaves, self._floors):
-            splitter.setChildrenCollapsible(False)
-            splitter.setHandleWidth(1)
-        self._shape = ""
-        self._reshape()
+        self.put_together(self.left, self.right)
         self.drops = DropArea(self, theme, _offer)
         self.selection = self.right.folder.table.selectionModel()
         self.left.share_selection(self.selection)
@@ -114,13 +94,8 @@ class ClassifyPanel(QWidget):
         self.inside.add("figure", self.tr("&Figure"), figure, least=340)
         self.inside.add("laboratory", self.tr("L&aboratory"), laboratory, least=380)
         self.inside.add("read", self.tr("&Read"), read, least=340)
-        self.inside.choose(self._context.settings.value("classify.inside", ""))
 
     def _connect(self) -> None:
-        self.inside.chosen.connect(self._inside_chosen)
-        self.inside.whole_wanted.connect(self._share_out)
-        self._floors.splitterMoved.connect(self._keep_height)
-        self._leaves.splitterMoved.connect(self._keep_sizes)
         self.drops.dropped.connect(self._take)
         session, left, right = self.session, self.left, self.right
         session.current_changed.connect(self._current_changed)
@@ -150,7 +125,7 @@ class ClassifyPanel(QWidget):
         right.save_picture_wanted.connect(self.save_picture)
         right.models_wanted.connect(self.models_wanted)
         right.all.toggled.connect(self._counted)
-        right.all.toggled.connect(self._restore_sizes)
+        right.all.toggled.connect(self.restore_sizes)
         right.folder.opened.connect(lambda: right.one.setChecked(True))
         right.folder.cancelled.connect(self.cancel)
         right.folder.go_on.connect(session.complete)
@@ -222,32 +197,8 @@ class ClassifyPanel(QWidget):
     def hidden(self) -> None:
         """Nothing moves here that would have to rest."""
 
-    def toggle_inside(self) -> None:
-        self.inside.setVisible(self.inside.isHidden())
-        self._share_floors()
+    def inside_changed(self) -> None:
         self._fill_labels()
-
-    def _inside_chosen(self, name: str) -> None:
-        self._context.settings.set("classify.inside", name)
-        self._share_floors()
-        self._fill_labels()
-
-    def _share_floors(self) -> None:
-        """The inside has the height that its view needs, or that the person gave it; where hardly anything is left for
-        picture and answers, all of it."""
-        height = self._floors.height()
-        kept = self._context.settings.value(f"classify.inside.{self.inside.current}", 0)
-        wanted = kept or max(self.inside.least, round(height * 0.3))
-        self.inside.whole.setChecked(not self.inside.isHidden() and height - wanted < LEAST_LEAVES)
-        self._share_out()
-        self._floors.setSizes([height - wanted, wanted])
-
-    def _keep_height(self) -> None:
-        """The person has moved the handle."""
-        self._context.settings.set(f"classify.inside.{self.inside.current}", self.inside.height())
-
-    def _share_out(self) -> None:
-        self._leaves.setVisible(self.inside.isHidden() or not self.inside.whole.isChecked())
 
     def models_changed(self) -> None:
         self.models.refresh()
@@ -273,10 +224,6 @@ class ClassifyPanel(QWidget):
             self.session.add_picture(taken.picture)
         else:
             self.say("info", taken.sentence)
-
-    def say(self, kind: str, sentence: str) -> None:
-        self.strips.settle()  # "Saved" three times over would leave little of the picture
-        self.strips.say(kind, sentence)
 
     # The picture in view
 
@@ -380,15 +327,7 @@ class ClassifyPanel(QWidget):
 
     # Keys and shape
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and self._context.settings.value(KEYS_KEY, True) and self._key(event.key()):
-            event.accept()
-            return
-        super().keyPressEvent(event)
-
-    def _key(self, key: int) -> bool:
-        """Keys without Ctrl: they come here only where no text field has taken them."""
+    def key(self, key: int) -> bool:
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             self.step(-1 if key == Qt.Key.Key_Left else 1)
         elif key == Qt.Key.Key_H:
@@ -399,54 +338,10 @@ class ClassifyPanel(QWidget):
             return False
         return True
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._lay_out()
-        self._reshape()
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest:
-            self._lay_out()
-            return True
-        return super().event(event)
-
-    def _lay_out(self) -> None:
-        """By hand: a QLayout passes each new text of a label on to the tab widget, which then repaints the whole panel,
-        ten times a second while a folder is being worked on."""
-        height = 0
-        if not self.strips.isHidden():
-            height = max(self.strips.heightForWidth(self.width()), self.strips.minimumSizeHint().height())
-        self.strips.setGeometry(0, 0, self.width(), height)
-        self._floors.setGeometry(0, height, self.width(), self.height() - height)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(600, 380)
-
-    def _reshape(self) -> None:
-        shape = "narrow" if self.width() < NARROW else "wide"
-        if shape == self._shape:
-            return
-        self._shape = shape
-        narrow = shape == "narrow"
-        self._leaves.setOrientation(Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal)
-        first = FIRST_SIZES[shape]
-        for place, share in enumerate(first):
-            self._leaves.setStretchFactor(place, share)
-        # Once the splitter has its new size: before, Qt would share out the old one.
-        QTimer.singleShot(0, self._leaves, self._restore_sizes)
-
     @property
-    def _division(self) -> str:
+    def division(self) -> str:
         """Where the leaves stand one above the other, a table needs more of the height than the answers."""
         return "table" if self._shape == "narrow" and self.right.all.isChecked() else self._shape
-
-    def _restore_sizes(self) -> None:
-        sizes = self._context.settings.value(f"classify.{self._division}", FIRST_SIZES[self._division])
-        self._leaves.setSizes([size for size in sizes if isinstance(size, int)])
-
-    def _keep_sizes(self) -> None:
-        """The person has moved the handle. At no other time: sizes on the way to a layout are nobody's choice."""
-        self._context.settings.set(f"classify.{self._division}", self._leaves.sizes())
 
 
 def _offer(mime: QMimeData) -> Offer:

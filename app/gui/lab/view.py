@@ -48,7 +48,7 @@ SIGNAL, GRADIENT, RACE = range(3)
 
 
 class LabView(QWidget):
-    """See `app.gui.classify.inside.Inside` for what is asked of a view."""
+    """See `app.gui.inside.Inside` for what is asked of a view."""
 
     models_wanted = Signal()
     said = Signal(str, str)

@@ -239,7 +239,7 @@ def test_another_model_can_answer_afterwards(make_panel: Any, folder: Path, fini
 
 def test_saved_tables(full: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
     target = tmp_path / "out.csv"
-    monkeypatch.setattr("app.gui.classify.saving.choose_file", lambda *_: (str(target), ""))
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(target), ""))
     full.save_table()
     qtbot.waitUntil(target.exists)
     with target.open(encoding="utf-8-sig", newline="") as file:
@@ -262,7 +262,7 @@ def test_saved_tables(full: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_table_that_cannot_be_written_says_so(full: Any, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
-    monkeypatch.setattr("app.gui.classify.saving.choose_file", lambda *_: ("/no/such/folder/a.csv", ""))
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: ("/no/such/folder/a.csv", ""))
     full.save_table()
     qtbot.waitUntil(lambda: any("could not be written" in sentence for sentence in full.strips.sentences()))
 
@@ -271,7 +271,7 @@ def test_a_name_without_ending_never_hits_a_file_that_is_there(
     full: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "out.csv").write_text("mine")
-    monkeypatch.setattr("app.gui.classify.saving.choose_file", lambda *_: (str(tmp_path / "out"), ""))
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(tmp_path / "out"), ""))
     full.save_table()
     assert (tmp_path / "out.csv").read_text() == "mine"
     assert any("is there already" in sentence for sentence in full.strips.sentences())
@@ -287,7 +287,7 @@ def test_the_saved_picture_has_its_own_size(
     QTest.keyClick(full, Qt.Key.Key_H)
     qtbot.waitUntil(lambda: full.left.view.has_heat)
     target = tmp_path / "heat.png"
-    monkeypatch.setattr("app.gui.classify.saving.choose_file", lambda *_: (str(target), ""))
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(target), ""))
     full.left.view.setFocus()
     full.save_picture()
     qtbot.waitUntil(target.exists)
