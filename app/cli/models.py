@@ -98,7 +98,7 @@ def list_models(options: argparse.Namespace) -> int:
             (card.id, store.state(card).value, size(_size(store, card)), _score(card), card.name, card.licence)
             for card in cards
         ]
-        line(table(("ID", "STATE", "SIZE", "TOP-1 / TOP-5", "NAME", "LICENCE"), rows, right=(2,)))
+        line(table(("ID", "STATE", "SIZE", "SCORE (TOP-1 / TOP-5)", "NAME", "LICENCE"), rows, right=(2,)))
         if any(card.published and not card.measured for card in cards):
             line("\n" + styled("*  as published, not measured by us on the data of the others: don't compare.", "dim"))
     for problem in store.problems():
@@ -124,13 +124,19 @@ def _score(card: Card) -> str:
 
 
 def _figures(score: Measurement) -> str:
-    """ "69.8 / 89.1 %": top-1 and, where it is known, top-5."""
+    """ "69.8 / 89.1 %": top-1 and, where it is known, top-5; "CIDEr 0.581" of other networks."""
+    if score.top1 is None:
+        name, value = score.scores[0]
+        return f"{name} {value:.3f}"
     return f"{score.top1:.1f} / {'–' if score.top5 is None else f'{score.top5:.1f}'} %"
 
 
 def _as_json(store: Store, card: Card) -> dict[str, Any]:
     def scores(given: tuple[Any, ...]) -> list[dict[str, Any]]:
-        return [{"data": m.data, "top1": m.top1, "top5": m.top5, "source": m.source} for m in given]
+        return [
+            {"data": m.data, "source": m.source, "top1": m.top1, "top5": m.top5, "scores": dict(m.scores)}
+            for m in given
+        ]
 
     return {
         "id": card.id,
@@ -282,7 +288,9 @@ def verify_models(options: argparse.Namespace) -> int:
             line(f"         SHA-256 {result.sha256}, {result.size:,} bytes, {card.origin}")
         for scores, how in ((card.measured, "measured by us"), (card.published, "published")):
             for score in scores:
-                line(f"         top-1 / top-5 {_figures(score)} on {score.data}, {how}: {score.source}")
+                found = ", ".join(f"{name} {value:.3f}" for name, value in score.scores)
+                found = found or f"top-1 / top-5 {_figures(score)}"
+                line(f"         {found} on {score.data}, {how}: {score.source}")
         right = True
         if result.ok and card.task == "classify":
             right, sentence = _checked(store, card.id)

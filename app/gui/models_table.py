@@ -130,7 +130,9 @@ class ModelsTable(QAbstractTableModel):
         if column == LICENCE:
             return short_licence(card)
         found = score(card)
-        return numbers.per_cent(found.top1) if found else "–"
+        if found is None:
+            return "–"
+        return numbers.headline(found) if found.top1 is None else numbers.per_cent(found.top1)
 
     def _score_tip(self, card: Card) -> str | None:
         found = score(card)

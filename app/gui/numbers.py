@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QCoreApplication, QLocale
+
+if TYPE_CHECKING:
+    from app.store.cards import Measurement
 
 
 def tr(text: str) -> str:
@@ -29,6 +34,19 @@ def whole(count: int) -> str:
 def per_cent(value: float, digits: int = 1) -> str:
     """`value` in per cent, 0 to 100: "93.4 %"."""
     return f"{QLocale().toString(value, 'f', digits)} %"
+
+
+def headline(score: Measurement) -> str:
+    """A model's score in two words: "top-1 93.4 %", "CIDEr 0.581"."""
+    if score.top1 is not None:
+        return tr("top-1 {0}").format(per_cent(score.top1))
+    name, value = score.scores[0]
+    return f"{name} {plain(value)}"
+
+
+def plain(value: float) -> str:
+    """A score that is no percentage: "0.581"."""
+    return QLocale().toString(value, "f", 3)
 
 
 def millions(count: int | None) -> str:

@@ -1,23 +1,30 @@
-"""Beam search over any network that speaks step by step, batched over inputs and hypotheses.
+"""Beam search for torch networks: `app.nets.hypotheses` with tensors, and Wu et al.'s coverage penalty.
 
-Wu et al. 2016 (arXiv 1609.08144), section 7: hypotheses are ranked by
+Wu et al. 2016 (arXiv 1609.08144), section 7:
 
     s(Y, X) = log P(Y | X) / lp(Y) + cp(X; Y)
-    lp(Y)   = (5 + |Y|)^alpha / (5 + 1)^alpha
     cp(X; Y) = beta · Σ_i log(min(Σ_j p_ij, 1))
 
 p_ij being the attention of target word j on source word i. alpha = 0 and beta = 0 is plain beam search.
+
+Each step is one pass for all hypotheses of all inputs; states are selected by index; of the vocabulary only the
+2 · beam best of each hypothesis leave the device, in one copy with the attention.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from app.nets import hypotheses
+from app.nets.hypotheses import Offers, Penalty, Spoken, length_penalty
+
+__all__ = ["Hypothesis", "State", "Step", "coverage_penalty", "length_penalty", "search", "search_steps"]
 
 
 class State(Protocol):
@@ -41,11 +48,7 @@ class Hypothesis:
     score: float  # what it is ranked by
     token_log_probabilities: tuple[float, ...]  # one a token, the end token last
     attention: Tensor | None  # (len(tokens) + 1, source) float32 on the CPU; the last row is the end token's
-    finished: bool  # False: cut at the longest length allowed
-
-
-def length_penalty(length: int, alpha: float) -> float:
-    return float((5 + length) ** alpha / 6**alpha)
+    finished: bool  # False: still growing, or cut at the longest length allowed
 
 
 def coverage_penalty(attention: Tensor, mask: Tensor, beta: float) -> float:
@@ -74,24 +77,15 @@ def search(
     device: torch.device | str = "cpu",
 ) -> list[list[Hypothesis]]:
     """Search to the end; see `search_steps`, which does it one token at a time."""
-    result: list[list[Hypothesis]] = []
-    for result in search_steps(  # noqa: B007
-        step,
-        state,
-        batch=batch,
-        start=start,
-        end=end,
-        beam=beam,
-        longest=longest,
-        alpha=alpha,
-        beta=beta,
-        source_mask=source_mask,
-        forbidden=forbidden,
+    speaker = _Tensors(step, state, beam, forbidden, device)
+    penalty = _coverage(source_mask, beta)
+    last: list[list[hypotheses.Hypothesis]] = []
+    for last in hypotheses.search(  # noqa: B007
+        speaker, batch=batch, start=start, end=end, beam=beam, longest=longest, alpha=alpha, penalty=penalty,
         prefix=prefix,
-        device=device,
-    ):
+    ):  # fmt: skip
         pass
-    return result
+    return [[_whole(found) for found in group] for group in last]
 
 
 @torch.no_grad()
@@ -117,138 +111,68 @@ def search_steps(
     `state` holds one hypothesis an input; `longest[i]` bounds input i's length in tokens. `prefix` forces the first
     tokens (a person chose a word and the network goes on from there). `source_mask` (batch, source) for `beta`.
     """
-    rows = torch.arange(batch, device=device)  # the input of each live hypothesis
-    tokens = torch.full((batch,), start, device=device)
-    scores = torch.zeros(batch, device=device)
-    paths: list[_Path] = [_Path((), (), ()) for _ in range(batch)]
-    finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
-    limit = max(longest, default=0)
-
-    for t in range(limit + 1):
-        logits, attention, state = step(tokens, state, rows)
-        log_p = F.log_softmax(logits.float(), dim=-1)  # (live, vocabulary)
-        for token in forbidden:
-            log_p[:, token] = float("-inf")
-        if t < len(prefix):
-            chosen = torch.tensor(prefix[t], device=device)
-            forced = torch.full_like(log_p, float("-inf"))
-            forced[:, chosen] = log_p[:, chosen]
-            log_p = forced
-        total = scores.unsqueeze(1) + log_p  # (live, vocabulary)
-        # Each hypothesis offers its 2 · beam best: enough when half of them end.
-        offered, which = total.topk(min(2 * beam, total.shape[1]), dim=1)
-        attended = attention.float().cpu() if attention is not None else None
-        offers = _by_input(rows, offered, which, log_p)
-
-        new_parents: list[int] = []
-        new_tokens: list[int] = []
-        new_scores: list[float] = []
-        new_rows: list[int] = []
-        new_paths: list[_Path] = []
-        for i in range(batch):
-            if i not in offers:
-                continue
-            kept = 0
-            for score, parent, token, own in offers[i]:
-                path = paths[parent].add(token, own, None if attended is None else attended[parent])
-                if token == end:
-                    finished[i].append(path.finish(score, alpha, beta, _row(source_mask, i), True))
-                    continue
-                if t + 1 >= longest[i]:
-                    finished[i].append(path.finish(score, alpha, beta, _row(source_mask, i), False))
-                    continue
-                new_parents.append(parent)
-                new_tokens.append(token)
-                new_scores.append(score)
-                new_rows.append(i)
-                new_paths.append(path)
-                kept += 1
-                if kept == beam:
-                    break
-            if kept and _decided(finished[i], new_scores[-kept], beam, alpha, longest[i]):
-                del (
-                    new_parents[-kept:],
-                    new_tokens[-kept:],
-                    new_scores[-kept:],
-                    new_rows[-kept:],
-                    new_paths[-kept:],
-                )
-
-        paths = new_paths
-        if not paths:
-            break
-        parents = torch.tensor(new_parents, device=device)
-        state = state.select(parents)
-        tokens = torch.tensor(new_tokens, device=device)
-        scores = torch.tensor(new_scores, device=device)
-        rows = torch.tensor(new_rows, device=device)
-        yield _so_far(finished, paths, new_rows, new_scores, alpha, beam)
-    yield [_best(hypotheses, beam) for hypotheses in finished]
+    speaker = _Tensors(step, state, beam, forbidden, device)
+    for groups in hypotheses.search(
+        speaker, batch=batch, start=start, end=end, beam=beam, longest=longest, alpha=alpha,
+        penalty=_coverage(source_mask, beta), prefix=prefix,
+    ):  # fmt: skip
+        yield [[_whole(found) for found in group] for group in groups]
 
 
-@dataclass(frozen=True, eq=False)
-class _Path:
-    tokens: tuple[int, ...]
-    log_probabilities: tuple[float, ...]
-    attention: tuple[Tensor, ...]
+class _Tensors:
+    """A torch step as a `hypotheses.Speaker`."""
 
-    def add(self, token: int, log_probability: float, attention: Tensor | None) -> _Path:
-        row = () if attention is None else (attention,)
-        return _Path((*self.tokens, token), (*self.log_probabilities, log_probability), (*self.attention, *row))
+    def __init__(
+        self, step: Step, state: State, beam: int, forbidden: tuple[int, ...], device: torch.device | str
+    ) -> None:
+        self._step, self._state, self._count, self._device = step, state, 2 * beam, device
+        self._live = 0  # hypotheses in the state
+        self._forbidden = torch.tensor(forbidden, dtype=torch.long, device=device) if forbidden else None
 
-    def finish(self, total: float, alpha: float, beta: float, mask: Tensor | None, ended: bool) -> Hypothesis:
-        attention = torch.stack(self.attention) if self.attention else None
-        score = total / length_penalty(len(self.tokens), alpha)
-        if beta and attention is not None and mask is not None:
-            score += coverage_penalty(attention, mask, beta)
-        tokens = self.tokens[:-1] if ended else self.tokens
-        return Hypothesis(tokens, total, score, self.log_probabilities, attention, ended)
-
-
-def _row(mask: Tensor | None, i: int) -> Tensor | None:
-    return None if mask is None else mask[i].cpu()
-
-
-def _by_input(
-    rows: Tensor, offered: Tensor, which: Tensor, log_p: Tensor
-) -> dict[int, list[tuple[float, int, int, float]]]:
-    """For each input its offers (score, parent, token, the token's own log probability), best first."""
-    own = log_p.gather(1, which)
-    offers: dict[int, list[tuple[float, int, int, float]]] = {}
-    table = zip(rows.tolist(), offered.tolist(), which.tolist(), own.tolist(), strict=True)
-    for parent, (i, best, ids, single) in enumerate(table):
-        offers.setdefault(i, []).extend(
-            (score, parent, token, p)
-            for score, token, p in zip(best, ids, single, strict=True)
-            if score > float("-inf")
-        )
-    for candidates in offers.values():
-        candidates.sort(key=lambda offer: -offer[0])
-    return offers
+    def advance(
+        self, tokens: Sequence[int], parents: Sequence[int], inputs: Sequence[int], forced: int | None
+    ) -> Offers:
+        given = torch.tensor([tokens, parents, inputs], device=self._device)  # (3, hypotheses), one copy
+        if list(parents) != list(range(len(parents))) or self._live != len(parents):
+            self._state = self._state.select(given[1])
+        self._live = len(parents)
+        logits, attention, self._state = self._step(given[0], self._state, given[2])
+        log_p = F.log_softmax(logits.float(), dim=-1)  # (hypotheses, vocabulary)
+        if self._forbidden is not None:
+            log_p.index_fill_(1, self._forbidden, float("-inf"))
+        best, which = log_p.topk(min(self._count, log_p.shape[1]), dim=1)
+        if forced is not None:
+            best = torch.cat([log_p[:, forced : forced + 1], best], dim=1)
+            which = torch.cat([torch.full_like(which[:, :1], forced), which], dim=1)
+        attended = None if attention is None else attention.float().cpu()
+        return Offers(which.tolist(), best.tolist(), attended)  # type: ignore[arg-type]  # a tensor is a row a hypothesis
 
 
-def _decided(finished: list[Hypothesis], best_live: float, beam: int, alpha: float, longest: int) -> bool:
-    """Nothing that is still running can enter the n-best: log probabilities only fall, and the length penalty is
-    largest at the longest length allowed. The coverage penalty is at most zero."""
-    if len(finished) < beam:
-        return False
-    worst_kept = sorted((h.score for h in finished), reverse=True)[beam - 1]
-    return best_live / length_penalty(longest, alpha) <= worst_kept
+def _coverage(mask: Tensor | None, beta: float) -> Penalty | None:
+    if not beta or mask is None:
+        return None
+    on_cpu = mask.cpu()
+
+    def penalty(last: Spoken, i: int) -> float:
+        attention = _attention(last.chain())
+        return 0.0 if attention is None else coverage_penalty(attention, on_cpu[i], beta)
+
+    return penalty
 
 
-def _best(hypotheses: list[Hypothesis], beam: int) -> list[Hypothesis]:
-    return sorted(hypotheses, key=lambda h: -h.score)[:beam]
+def _attention(chain: list[Spoken]) -> Tensor | None:
+    rows = [spoken.offers.attention[spoken.row] for spoken in chain if spoken.offers.attention is not None]
+    return torch.stack(rows) if rows else None
 
 
-def _so_far(
-    finished: list[list[Hypothesis]],
-    paths: list[_Path],
-    rows: list[int],
-    scores: list[float],
-    alpha: float,
-    beam: int,
-) -> list[list[Hypothesis]]:
-    current: list[list[Hypothesis]] = [list(hypotheses) for hypotheses in finished]
-    for path, i, score in zip(paths, rows, scores, strict=True):
-        current[i].append(path.finish(score, alpha, 0.0, None, False))
-    return [_best(hypotheses, beam) for hypotheses in current]
+def _whole(found: hypotheses.Hypothesis) -> Hypothesis:
+    chain = found.last.chain()
+    tokens = tuple(spoken.token for spoken in chain)
+    return Hypothesis(
+        tokens[:-1] if found.finished else tokens,
+        found.last.total,
+        found.score,
+        tuple(spoken.log_probability for spoken in chain),
+        _attention(chain),
+        found.finished,
+    )

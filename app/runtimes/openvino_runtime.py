@@ -17,9 +17,10 @@ import tempfile
 import time
 import warnings
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +36,7 @@ SUMS = "sums.json"  # CRC-32 of the other files, by name: wrong bytes in a weigh
 RECIPE = 1  # to be raised when the conversion changes: what older versions kept is then converted anew
 
 _log = logging.getLogger(__name__)
+Kept = TypeVar("Kept")
 
 
 def import_openvino() -> ModuleType:
@@ -57,34 +59,22 @@ class OpenVinoNetwork:
         self.device = device
         self._openvino = openvino
         self._side = card.preprocessing.crop
-        fingerprint = store.fingerprint(card)
-        key = hashlib.sha256(
-            f"{RECIPE} {fingerprint} {card.architecture} {self._side} {openvino.__version__}".encode()
-        ).hexdigest()[:24]
-        folder = store.folders.cache / "openvino" / key
+        folder = kept_folder(openvino, store, card, card.architecture)
         self._model, self.head = self._read(folder) or self._convert(card, store, folder)
         self._compiled: dict[int, Any] = {}
         self.run(np.zeros((1, 3, self._side, self._side), np.float32))
 
     def _read(self, folder: Path) -> tuple[Any, Head | None] | None:
         """What an earlier start has kept; None where there is nothing, or nothing that can be read."""
-        if not folder.exists():
-            return None
-        try:
-            if json.loads((folder / SUMS).read_text("utf-8")) != _sums(folder):
-                raise ValueError("other bytes than were written")
-            model = self._openvino.Core().read_model(folder / "model.xml")
-            head = None
+
+        def read(core: Any) -> tuple[Any, Head | None]:
+            model, head = core.read_model(folder / "model.xml"), None
             if (folder / "head.npz").exists():
                 with np.load(folder / "head.npz", allow_pickle=False) as kept:
                     head = Head(kept["weight"], kept["bias"])
-            with contextlib.suppress(OSError):  # a cache that may only be read
-                os.utime(folder)  # least recently used goes first when the cache is full
-        except Exception as error:  # a damaged cache costs a conversion, never an answer
-            _log.warning("a converted network can't be read (%s); it is converted anew", type(error).__name__)
-            shutil.rmtree(folder, ignore_errors=True)
-            return None
-        return model, head
+            return model, head
+
+        return read_kept(self._openvino, folder, read)
 
     def _convert(self, card: Card, store: Store, folder: Path) -> tuple[Any, Head | None]:
         import torch
@@ -112,7 +102,8 @@ class OpenVinoNetwork:
                 input=[self._openvino.PartialShape([-1, 3, self._side, self._side])],
             )  # fmt: skip
         try:
-            _keep(self._openvino, model, head, folder)
+            arrays = {} if head is None else {"head": {"weight": head.weight, "bias": head.bias}}
+            keep(self._openvino, {"model": model}, arrays, folder)
         except OSError as error:
             _log.warning("the converted network can't be kept (%s)", error.strerror)
         return model, head
@@ -142,14 +133,42 @@ class OpenVinoNetwork:
         return Output(np.concatenate([p.logits for p in parts]), np.concatenate([p.grid for p in parts]))
 
 
-def _keep(openvino: ModuleType, model: Any, head: Head | None, folder: Path) -> None:
-    """Write beside, then rename: a folder with the right name is a whole one. Then make room."""
+def kept_folder(openvino: ModuleType, store: Store, card: Card, recipe: str) -> Path:
+    """Where the converted network is kept; another one where weights, picture size, `recipe` or versions are others."""
+    given = f"{RECIPE} {store.fingerprint(card)} {recipe} {card.preprocessing.crop} {openvino.__version__}"
+    return store.folders.cache / "openvino" / hashlib.sha256(given.encode()).hexdigest()[:24]
+
+
+def read_kept(openvino: ModuleType, folder: Path, read: Callable[[Any], Kept]) -> Kept | None:
+    """What `read` finds in the folder, given OpenVINO's `Core`; None where nothing is kept, or nothing that can be
+    read: that is then removed."""
+    if not folder.exists():
+        return None
+    try:
+        if json.loads((folder / SUMS).read_text("utf-8")) != _sums(folder):
+            raise ValueError("other bytes than were written")
+        found = read(openvino.Core())
+        with contextlib.suppress(OSError):  # a cache that may only be read
+            os.utime(folder)  # least recently used goes first when the cache is full
+    except Exception as error:  # a damaged cache costs a conversion, never an answer
+        _log.warning("a converted network can't be read (%s); it is converted anew", type(error).__name__)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    return found
+
+
+def keep(
+    openvino: ModuleType, models: Mapping[str, Any], arrays: Mapping[str, Mapping[str, np.ndarray]], folder: Path
+) -> None:
+    """Write NAME.xml and NAME.npz beside, then rename: a folder with the right name is a whole one. Then make room.
+    Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix="part-", dir=folder.parent))
     try:
-        openvino.save_model(model, part / "model.xml", compress_to_fp16=False)
-        if head is not None:
-            np.savez(part / "head.npz", weight=head.weight, bias=head.bias)
+        for name, model in models.items():
+            openvino.save_model(model, part / f"{name}.xml", compress_to_fp16=False)
+        for name, values in arrays.items():
+            np.savez(part / f"{name}.npz", **values)  # type: ignore[arg-type]  # numpy's stubs: "allow_pickle"
         (part / SUMS).write_text(json.dumps(_sums(part)), "utf-8")
         part.replace(folder)
     except OSError:

@@ -21,7 +21,7 @@ def build(card: Card, store: Store) -> torch.nn.Module:
     from app.store import architectures
 
     state = store.state_dict(card)
-    net = architectures.build(card.architecture)
+    net = architectures.build(card.architecture, {name: tuple(tensor.shape) for name, tensor in state.items()})
     net.load_state_dict(state, strict=False)  # the store has compared names and shapes; counters may be missing
     net.requires_grad_(False)
     return net

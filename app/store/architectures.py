@@ -21,7 +21,9 @@ NAMES = (
     "resnet101",
     "resnet152",
     "efficientnet-lite0",
+    "captioner",
 )
+CLASSIFIERS = NAMES[:-1]
 
 # Counters of training steps: files written before PyTorch 1.0 don't have them, and inference never reads them.
 COUNTER = ".num_batches_tracked"
@@ -29,8 +31,9 @@ COUNTER = ".num_batches_tracked"
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def build(name: str) -> nn.Module:
-    """The network with random weights, in evaluation mode: `.features(x)`, `.classify(grid)`. Raises StoreError."""
+def build(name: str, shapes: Shapes | None = None) -> nn.Module:
+    """The network with random weights, in evaluation mode: `.features(x)`, `.classify(grid)`; a captioner: `.encoder`,
+    `.decoder`, of the sizes that `shapes` (names and shapes of its weights) tells. Raises StoreError."""
     if name not in NAMES:
         raise StoreError(f"This version of Triptych doesn't know the network “{name}”; it knows {', '.join(NAMES)}.")
     module: nn.Module
@@ -42,6 +45,8 @@ def build(name: str) -> nn.Module:
         from app.nets.resnet import ResNet
 
         module = ResNet(int(name.removeprefix("resnet")))
+    elif name == "captioner":
+        module = _captioner(shapes or {})
     else:
         from app.nets.efficientnet_lite import EfficientNetLite
 
@@ -49,13 +54,43 @@ def build(name: str) -> nn.Module:
     return module.eval()
 
 
+def _captioner(shapes: Shapes) -> nn.Module:
+    """EfficientNet-Lite0 without its classifier, and a decoder. Vocabulary, width and embedding are free."""
+    from torch import nn
+
+    from app.nets.captioner import CaptionDecoder, Captioner
+    from app.nets.efficientnet_lite import EfficientNetLite
+
+    encoder = EfficientNetLite(0)
+    encoder.fc = nn.Identity()  # type: ignore[assignment]  # no weights of that name
+    vocabulary, embedding, width = captioner_sizes(shapes)
+    return Captioner(encoder, CaptionDecoder(vocabulary, width=width, embedding=embedding))
+
+
+def captioner_sizes(shapes: Shapes) -> tuple[int, int, int]:
+    """(vocabulary, embedding, width) as the weights' shapes tell; usual ones where they tell nothing sensible."""
+    words, width = shapes.get("decoder.embedding.weight", ()), shapes.get("decoder.query.weight", ())
+    sizes = (*words, *width[:1])
+    return sizes if len(words) == 2 and len(sizes) == 3 and all(4 < n <= 65_536 for n in sizes) else (5000, 256, 512)
+
+
+def shapes_of(name: str, given: Shapes | None = None) -> Mapping[str, tuple[int, ...]]:
+    """Names and shapes of a network's weights and running statistics, counters left out. A captioner's go by those
+    `given`."""
+    return _shapes_of(name, captioner_sizes(given or {}) if name == "captioner" else None)
+
+
 @cache
-def shapes_of(name: str) -> Mapping[str, tuple[int, ...]]:
-    """Names and shapes of a network's weights and running statistics, counters left out."""
+def _shapes_of(name: str, sizes: tuple[int, int, int] | None) -> Mapping[str, tuple[int, ...]]:
     import torch
 
     with torch.device("meta"):  # shapes alone: nothing is allocated
-        module = build(name)
+        if sizes is None:
+            module = build(name)
+        else:
+            vocabulary, embedding, width = sizes
+            given = {"decoder.embedding.weight": (vocabulary, embedding), "decoder.query.weight": (width, width)}
+            module = build(name, given)
     return {key: tuple(value.shape) for key, value in module.state_dict().items() if not key.endswith(COUNTER)}
 
 
@@ -71,11 +106,11 @@ def recognise(shapes: Shapes) -> str:
     plain = plain_names(shapes)
     given = {name: tuple(shapes[there]) for name, there in plain.items() if not name.endswith(COUNTER)}
     for name in NAMES:
-        if shapes_of(name) == given:
+        if shapes_of(name, given) == given:
             return name
     # Shared names, then shared shapes: a ResNet-18 with another last layer is nearest to ResNet-18.
-    nearest = max(NAMES, key=lambda name: (_alike(shapes_of(name), given), -len(shapes_of(name))))
-    wanted = shapes_of(nearest)
+    nearest = max(NAMES, key=lambda name: (_alike(shapes_of(name, given), given), -len(shapes_of(name))))
+    wanted = shapes_of(nearest, given)
     if len(wanted.keys() & given.keys()) < len(wanted) / 2:
         raise StoreError(
             f"This is not a network that Triptych knows: {', '.join(NAMES)}. It holds {_listed(sorted(given))}."

@@ -32,9 +32,10 @@ class Measurement:
     """A score with where it comes from. Ours: the command that measured it. Published: its source."""
 
     data: str  # "imagenet_dev (1,500 pictures)"
-    top1: float  # per cent
+    top1: float | None  # per cent; a classifier's
     top5: float | None  # None where it was not published
     source: str  # the command, or the address of the publication
+    scores: tuple[tuple[str, float], ...] = ()  # of other networks, the telling one first: ("CIDEr", 0.58)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Card:
     labels: str = "imagenet-1k"
     measured: tuple[Measurement, ...] = ()
     published: tuple[Measurement, ...] = ()
-    curve: tuple[tuple[float, float], ...] = ()  # (hours, top-1 in per cent)
+    curve: tuple[tuple[float, float], ...] = ()  # (hours, top-1 in per cent, or its first score)
     training: str = ""  # of a model that this project trained: how, what was chosen on what, why it stopped
     official: str = ""  # the id of the official model of the same network, where an embedded one has one
     extra: tuple[tuple[str, Any], ...] = ()  # a table of texts, numbers and truth values in the file
@@ -158,7 +159,10 @@ def check(card: Card, where: str) -> None:
     if min(given.deviation) <= 0:
         raise CardError(f"{where}: “preprocessing.deviation” must be above zero.")
     for score in card.measured + card.published:
-        if not 0 <= score.top1 <= (100 if score.top5 is None else score.top5) <= 100:
+        if score.top1 is None:
+            if score.top5 is not None or not score.scores or any(not name for name, _ in score.scores):
+                raise CardError(f"{where}: a measurement must have top-1, or scores with names.")
+        elif not 0 <= score.top1 <= (100 if score.top5 is None else score.top5) <= 100:
             raise CardError(f"{where}: a score must be in per cent, and top-1 not above top-5.")
 
 

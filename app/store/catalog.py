@@ -172,6 +172,13 @@ class Store:
             raise StoreError(f"{error} To use {card.name} again: {_remedy(card)}.") from error
         return {key: tensor.float() for key, tensor in tensors.items()}
 
+    def vocabulary(self, card: Card) -> tuple[str, ...]:
+        """A captioner's words, in the order of their ids. Raises StoreError."""
+        from app.store import vocabulary
+
+        self.fingerprint(card)  # says what to do where there is no file
+        return vocabulary.read(self.path(card))
+
     def verify(self, model_id: str) -> Verification:
         """Reads the whole file, whatever is remembered: the SHA-256 against the card, then a strict load.
         Raises StoreError only where there is no such model."""
@@ -192,6 +199,8 @@ class Store:
                 return Verification(card.id, False, sentence, size, digest)
             if card.architecture in architectures.NAMES:
                 self.state_dict(card)
+            if card.task == "caption":
+                self.vocabulary(card)
         except (StoreError, OSError) as error:
             return Verification(card.id, False, str(error), size, digest)
         how = {0: "its card names no SHA-256", 64: "as its card says"}.get(len(expected), "it begins as its card says")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.media.preprocess import Preprocessing
-from app.store import cards, weights
+from app.store import architectures, cards, weights
 from app.store.cards import Card
 from app.store.errors import StoreError
 from app.store.fingerprints import sha256_of
@@ -38,6 +38,8 @@ def take_in(file: Path, model_id: str, name: str, folder: Path, official: Iterab
     """Reads `file`, writes `folder`/`model_id`.safetensors and then its card: the card is what makes the model exist.
     Raises StoreError; then nothing is left in the folder."""
     architecture, tensors = weights.read(file)
+    if architecture not in architectures.CLASSIFIERS:
+        raise StoreError(f"{file.name} holds a {architecture}; only networks that classify pictures can be imported.")
     given_hash = sha256_of(file)
     target = folder / f"{model_id}.safetensors"
     card = Card(

@@ -46,7 +46,7 @@ def read(path: Path, architecture: str | None = None, name: str = "") -> tuple[s
     if architecture is not None and recognised != architecture:
         raise StoreError(f"{name} holds the weights of {recognised}, not of {architecture}.")
     plain = architectures.plain_names(found)
-    wanted = architectures.shapes_of(recognised)
+    wanted = architectures.shapes_of(recognised, {key: tuple(found[there].shape) for key, there in plain.items()})
     return recognised, {key: _checked(found[plain[key]], key, name) for key in wanted}
 
 

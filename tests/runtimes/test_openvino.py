@@ -126,6 +126,8 @@ def own_cache() -> Iterator[Path]:
 
 def holds(folder: Path, store: Store) -> bool:
     """Whether a folder of the shared cache is the embedded network's: its grid's channels tell."""
+    if not (folder / "head.npz").exists():  # a captioner's
+        return False
     with np.load(folder / "head.npz") as head:
         return head["weight"].shape == (1000, 1280)
 

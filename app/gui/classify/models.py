@@ -150,7 +150,7 @@ def _best(cards: list[Card]) -> str:
 
     def top1(card: Card) -> float:
         found = score(card)
-        return found.top1 if found is not None else 0.0
+        return found.top1 or 0.0 if found is not None else 0.0
 
     embedded = [card for card in cards if card.origin == "embedded"]
     best = max(cards, key=top1, default=None)

@@ -93,7 +93,7 @@ class CardView(QWidget):
         self._under.setText(f"{card.year} · {card.id} · {state_words(state)}")
         self._summary.setText(card.summary)
         self._limits.setText(card.limits)
-        self._curve.set_points(card.curve)
+        self._curve.set_points(card.curve, next((one.scores[0][0] for one in card.measured if one.scores), ""))
         self.official.show_official(beside.official, beside.official_state)
         while (item := self._facts.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
@@ -149,6 +149,10 @@ class CardView(QWidget):
 
 
 def _measurement(one: Measurement) -> str:
+    if one.top1 is None:
+        return tr("{0} on {1}").format(
+            ", ".join(f"{name} {numbers.plain(value)}" for name, value in one.scores), one.data
+        )
     if one.top5 is None:
         return tr("top-1 {0} on {1}").format(numbers.per_cent(one.top1), one.data)
     return tr("top-1 {0}, top-5 {1} on {2}").format(numbers.per_cent(one.top1), numbers.per_cent(one.top5), one.data)
@@ -172,22 +176,27 @@ class _Curve(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._points: tuple[tuple[float, float], ...] = ()
+        self._score = ""
         sized(self, "secondary")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
         self.hide()
 
-    def set_points(self, points: tuple[tuple[float, float], ...]) -> None:
-        self._points = points
+    def set_points(self, points: tuple[tuple[float, float], ...], score: str = "") -> None:
+        """`score`: the name of what is drawn, where that isn't top-1 in per cent."""
+        self._points, self._score = points, score
         self.setVisible(len(points) > 1)
         if len(points) > 1:
             hours, top1 = points[-1]
-            text = self.tr("Learning curve: top-1 {0} after {1} hours").format(
-                numbers.per_cent(top1), f"{hours:.1f}".rstrip("0").rstrip(".")
+            text = self.tr("Learning curve: {0} {1} after {2} hours").format(
+                score or self.tr("top-1"), self._value(top1), f"{hours:.1f}".rstrip("0").rstrip(".")
             )
             self.setAccessibleName(text)
             self.setToolTip(text)
         self.update()
+
+    def _value(self, score: float) -> str:
+        return numbers.plain(score) if self._score else numbers.per_cent(score)
 
     def sizeHint(self) -> QSize:
         return QSize(240, 120)
@@ -211,8 +220,11 @@ class _Curve(QWidget):
             ]
         )
         painter.setPen(self._theme.colour("secondary"))
-        painter.drawText(QPointF(0, self.fontMetrics().ascent()), self.tr("top-1 while it learnt"))
-        last = numbers.per_cent(self._points[-1][1])
+        painter.drawText(
+            QPointF(0, self.fontMetrics().ascent()),
+            self.tr("{0} while it learnt").format(self._score or self.tr("top-1")),
+        )
+        last = self._value(self._points[-1][1])
         painter.drawText(
             QPointF(self.width() - self.fontMetrics().horizontalAdvance(last) - 1, self.fontMetrics().ascent()), last
         )

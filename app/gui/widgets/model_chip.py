@@ -67,7 +67,7 @@ class ModelChip(QAbstractButton):
         found = score(self.card)
         if found is None:
             return str(self.card.year)
-        return self.tr("{0} · top-1 {1}").format(self.card.year, numbers.per_cent(found.top1))
+        return self.tr("{0} · {1}").format(self.card.year, numbers.headline(found))
 
     def open_card(self) -> None:
         popover = CardPopover(self.card, self.state, self._theme, self, self.beside)

@@ -50,9 +50,8 @@ class OfficialLine(QWidget):
         self.setVisible(card is not None)
         if card is None:
             return
-        reach = self.tr("The official weights reach {0} top-1.").format(
-            numbers.per_cent(card.published[0].top1) if card.published else "–"
-        )
+        top1 = card.published[0].top1 if card.published else None
+        reach = self.tr("The official weights reach {0} top-1.").format("–" if top1 is None else numbers.per_cent(top1))
         size = numbers.size(card.approximate_size)
         self.button.setEnabled(state != "downloading")
         if state in ("absent", "damaged", "downloading"):

@@ -1,0 +1,180 @@
+"""Beam search over anything that speaks step by step, batched over inputs and hypotheses. Plain Python: no tensor is
+touched here, so that a network runs through any library, and captions come without torch.
+
+Wu et al. 2016 (arXiv 1609.08144), section 7: hypotheses are ranked by
+
+    s(Y, X) = log P(Y | X) / lp(Y) + penalty
+    lp(Y)   = (5 + |Y|)^alpha / (5 + 1)^alpha
+
+alpha = 0 and no penalty is plain beam search. A beam of one is greedy decoding: its first end is the end, whatever
+alpha is (ranked by lp, a second-best word could overtake the end that was just the most probable).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+
+class Offers(NamedTuple):
+    """What may come next, a row a hypothesis: most probable first. A token whose log probability is -inf is none."""
+
+    tokens: Sequence[Sequence[int]]  # (hypotheses, count)
+    log_p: Sequence[Sequence[float]]  # (hypotheses, count)
+    attention: Sequence[Any] | None  # a row (source,) a hypothesis, in whatever kind of array the network has
+
+
+class Speaker(Protocol):
+    """A decoder in the middle of its sentences. It keeps the state of the hypotheses of its last step."""
+
+    def advance(
+        self, tokens: Sequence[int], parents: Sequence[int], inputs: Sequence[int], forced: int | None
+    ) -> Offers:
+        """One token further. Hypothesis k goes on from the last step's hypothesis `parents[k]` (at the first step: the
+        input itself) with `tokens[k]`; it belongs to input `inputs[k]`, and `inputs` ascends. `forced`: this token
+        comes first in every row, with its own log probability, however improbable it is. At least
+        2 · beam tokens a row, as far as the vocabulary goes."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spoken:
+    """A token of a hypothesis, and what was spoken before it."""
+
+    before: Spoken | None
+    token: int
+    log_probability: float  # of this token, given those before it
+    total: float  # of all so far
+    length: int
+    offers: Offers  # the step that offered it, ...
+    row: int  # ... and the row there
+
+    def chain(self) -> list[Spoken]:
+        """First token first."""
+        found: list[Spoken] = []
+        node: Spoken | None = self
+        while node is not None:
+            found.append(node)
+            node = node.before
+        return found[::-1]
+
+
+class Hypothesis(NamedTuple):
+    """`last` is the end token where it is `finished`; else the sentence still grows, or is cut at its longest length.
+    None: nothing was spoken yet."""
+
+    last: Spoken
+    score: float
+    finished: bool
+
+
+Penalty = Callable[[Spoken, int], float]  # (last token, input) -> at most 0, added to a finished sentence's score
+
+
+def length_penalty(length: int, alpha: float) -> float:
+    return float((5 + length) ** alpha / 6**alpha)
+
+
+def search(
+    speaker: Speaker,
+    *,
+    batch: int,
+    start: int,
+    end: int,
+    beam: int,
+    longest: Sequence[int],
+    alpha: float = 0.0,
+    penalty: Penalty | None = None,
+    prefix: Sequence[int] = (),
+) -> Iterator[list[list[Hypothesis]]]:
+    """Yields after every token: for each input its hypotheses so far, finished and growing, best first, at most `beam`;
+    the last yield holds finished ones (or cut ones) alone.
+
+    `longest[i]` bounds input i's length in tokens. `prefix` forces the first tokens. The search is exact within its
+    beam: it ends for an input when nothing that still grows can enter the `beam` best, as log probabilities only fall
+    and lp is largest at the longest length."""
+    finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
+    live: list[Spoken | None] = [None] * batch
+    inputs = parents = list(range(batch))
+    tokens = [start] * batch
+    bounds = [length_penalty(length, alpha) for length in longest]
+    lengths = [length_penalty(length, alpha) for length in range(max(longest, default=0) + 2)]
+    for t in range(max(longest, default=0) + 1):
+        forced = prefix[t] if t < len(prefix) else None
+        offers = speaker.advance(tokens, parents, inputs, forced)
+        grown: list[Spoken] = []
+        grown_parents: list[int] = []
+        grown_inputs: list[int] = []
+        scale = lengths[t + 1] if t + 1 < len(lengths) else length_penalty(t + 1, alpha)
+        for i, first, last in _groups(inputs):
+            kept = 0
+            for total, log_p, row, token in _best_offers(offers, live, first, last, beam, forced is not None):
+                spoken = Spoken(live[row], token, log_p, total, t + 1, offers, row)
+                ended = token == end
+                if ended or t + 1 >= longest[i]:
+                    extra = penalty(spoken, i) if penalty is not None else 0.0
+                    finished[i].append(Hypothesis(spoken, total / scale + extra, ended))
+                    if beam == 1:
+                        break
+                    continue
+                grown.append(spoken)
+                grown_parents.append(row)
+                grown_inputs.append(i)
+                kept += 1
+                if kept == beam:
+                    break
+            if kept and _decided(finished[i], grown[-kept].total / bounds[i], beam):
+                del grown[-kept:], grown_parents[-kept:], grown_inputs[-kept:]
+        if not grown:
+            break
+        live, parents, inputs = list(grown), grown_parents, grown_inputs
+        tokens = [spoken.token for spoken in grown]
+        yield _so_far(finished, grown, inputs, scale, beam)
+    yield [_best(hypotheses, beam) for hypotheses in finished]
+
+
+def _groups(inputs: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """(input, first hypothesis, behind the last one)."""
+    first = 0
+    for k in range(1, len(inputs) + 1):
+        if k == len(inputs) or inputs[k] != inputs[first]:
+            yield inputs[first], first, k
+            first = k
+
+
+def _best_offers(
+    offers: Offers, live: Sequence[Spoken | None], first: int, last: int, beam: int, forced: bool
+) -> list[tuple[float, float, int, int]]:
+    """(total, log probability, row, token) of one input's hypotheses, best total first. 2 · beam a hypothesis are
+    enough: half of them may end."""
+    count = 1 if forced else 2 * beam
+    found = []
+    for row in range(first, last):
+        before = live[row]
+        so_far = before.total if before is not None else 0.0
+        for token, log_p in zip(offers.tokens[row][:count], offers.log_p[row][:count], strict=True):
+            if log_p > float("-inf"):
+                found.append((so_far + log_p, log_p, row, token))
+    if last - first > 1:
+        found.sort(key=lambda offer: -offer[0])
+    return found
+
+
+def _decided(finished: list[Hypothesis], best_growing: float, beam: int) -> bool:
+    """Nothing that is still growing can enter the `beam` best. The penalty is at most zero."""
+    if len(finished) < beam:
+        return False
+    return beam == 1 or best_growing <= sorted((found.score for found in finished), reverse=True)[beam - 1]
+
+
+def _best(hypotheses: list[Hypothesis], beam: int) -> list[Hypothesis]:
+    return sorted(hypotheses, key=lambda found: -found.score)[:beam]
+
+
+def _so_far(
+    finished: list[list[Hypothesis]], grown: list[Spoken], inputs: list[int], scale: float, beam: int
+) -> list[list[Hypothesis]]:
+    current = [list(hypotheses) for hypotheses in finished]
+    for spoken, i in zip(grown, inputs, strict=True):
+        current[i].append(Hypothesis(spoken, spoken.total / scale, False))
+    return [_best(hypotheses, beam) for hypotheses in current]
