@@ -58,8 +58,8 @@ class Status:
 class Capture:
     """Reads `source` at its own rate on a thread; only the newest frame is kept, never a queue.
 
-    `on_change()` is called on a thread of the capture after every new frame and every change of the status, and not
-    after `close`; it must return soon and may call anything here. No method waits for the source (`close` for at most
+    `on_change()` is called after every new frame and every change of the status, on whichever thread made it (most often
+    the capture's own), and not after `close`; it must return soon and may call anything here. No method waits for the source (`close` for at most
     its timeout); all may be called from any thread. A camera is opened by `start`, `resume` and `retry` alone (and
     again by itself after a failure, until `pause` or `close`). Everything else plays by its frames' times."""
 
@@ -145,13 +145,14 @@ class Capture:
         self._tell()
 
     def retry(self) -> None:
-        """After a failure: again at once, on a new thread where the old one is stuck."""
+        """After a failure or nothing but black pictures: again at once, on a new thread where the old one is stuck."""
         with self._changed:
-            if self._state is not State.FAILED:
+            if self._reader is None or not (self._state is State.FAILED or self._dark()):
                 return
-            if self._reader is not None and self._reader.stuck_since is not None:
+            if self._reader.stuck_since is not None and self._state is State.FAILED:
                 self._reader.given_up = True
                 self._new_reader()
+            self._reader.again = self._state is State.LIVE
             self._go()
         self._tell()
 
@@ -193,7 +194,9 @@ class Capture:
 
     def _go(self) -> None:
         """With the lock held: whatever waits goes on."""
-        self._state, self._sentence, self._retry_at = State.OPENING, "", 0.0
+        goes_on = self._held and not self.source.live
+        self._state, self._sentence, self._retry_at = State.LIVE if goes_on else State.OPENING, "", 0.0
+        self._dark_since = None
         self._changed.notify_all()
 
     def _tell(self) -> None:
@@ -207,6 +210,7 @@ class Capture:
         """The reader thread: opens, plays, lets go; again and again."""
         while self._wait_until_wanted(reader):
             try:
+                reader.again = False
                 with self._may_block(reader):
                     stream = self.source.open()
                 with self._changed:
@@ -247,14 +251,14 @@ class Capture:
     def _play(self, reader: _Reader, stream: Stream) -> None:
         """Until it must be let go of. Raises SourceError."""
         if self.source.live:
-            while not self._over(reader) and self._state is not State.PAUSED:
+            while not (self._over(reader) or reader.again or self._state is State.PAUSED):
                 with self._may_block(reader):
                     frame = stream.read()
                 if frame is None:
                     raise SourceError(f"{self.source.name} stopped sending pictures. Try again.")
                 self._publish(reader, frame)
             return
-        timing = _Timing()
+        timing, shown = _Timing(), False
         while (show_one := self._wait_until_playing(reader, stream, timing)) is not None:
             try:
                 with self._may_block(reader):
@@ -262,16 +266,19 @@ class Capture:
             except SkippedError as error:
                 with self._changed:
                     self._sentence = str(error)
-                    self._skipped = (*self._skipped, str(error))[-_SKIPPED:]
+                    if str(error) not in self._skipped:  # when it loops
+                        self._skipped = (*self._skipped, str(error))[-_SKIPPED:]
                 self._tell()
                 continue
             if frame is not None:
-                if show_one or self._wait_until(reader, timing.due(frame.time, stream.fps)):
+                shown = True
+                if show_one or self._wait_until(reader, timing, timing.due(frame.time, stream.fps)):
                     self._publish(reader, replace(frame, captured=clock.perf_counter()), paused=show_one)
-            elif show_one or self._wait_until(reader, timing.end(stream.fps)):
-                if self.loop and not show_one:
+            elif show_one or self._wait_until(reader, timing, timing.end(stream.fps)):
+                if self.loop and shown and not show_one:
                     if stream.length is None:
                         return  # and it is opened again
+                    shown = False
                     timing.restart()
                     with self._may_block(reader):
                         stream.seek(0.0)
@@ -301,15 +308,17 @@ class Capture:
                     return None
         return show_one
 
-    def _wait_until(self, reader: _Reader, due: float) -> bool:
-        """Until perf_counter is `due`, with pauses left out. False where the frame isn't wanted any more."""
+    def _wait_until(self, reader: _Reader, timing: _Timing, due: float) -> bool:
+        """Until perf_counter is `due`, later by what it was paused. False where the frame isn't wanted any more."""
         with self._changed:
             while True:
                 if self._over(reader) or self._seek is not None:
                     return False
                 if self._state is State.PAUSED:
+                    paused = clock.perf_counter()
                     self._changed.wait()
-                    due = 0.0  # at once when it goes on
+                    timing.delay(clock.perf_counter() - paused)
+                    due += clock.perf_counter() - paused
                     continue
                 left = due - clock.perf_counter()
                 if left <= 0:
@@ -337,6 +346,10 @@ class Capture:
             if not paused:
                 self._state = State.LIVE
         self._tell()
+
+    def _dark(self) -> bool:
+        """Whether the person was told that there is nothing but black."""
+        return self._state is State.LIVE and self._dark_since is not None and bool(self._sentence)
 
     def _too_dark(self, frame: Frame) -> str:
         if frame.pixels[::16, ::16].max() >= BLACK:
@@ -375,7 +388,8 @@ class Capture:
                 reader = self._reader
                 since = None if reader is None else reader.stuck_since
                 stuck = since is not None and clock.monotonic() - since > PATIENCE
-                if not stuck or self._closing or self._state not in (State.OPENING, State.LIVE):
+                told = self._sentence == self._no_answer()
+                if not stuck or told or self._state not in (State.OPENING, State.LIVE, State.FAILED):
                     continue
                 self._state, self._sentence = State.FAILED, self._no_answer()
                 self._changed.release()
@@ -395,6 +409,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.given_up = False
+        self.again = False  # to let go of its camera and open it again
         self.stuck_since: float | None = None  # monotonic: when the call that still runs began
 
 
@@ -408,6 +423,10 @@ class _Timing:
     def restart(self) -> None:
         """The next frame is due at once."""
         self._shift = None
+
+    def delay(self, seconds: float) -> None:
+        if self._shift is not None:
+            self._shift += seconds
 
     def due(self, time: float, fps: float | None) -> float:
         """perf_counter at which the frame of `time` is to be shown."""
