@@ -44,9 +44,9 @@ class Camera:
     def open(self) -> CameraStream:
         """Switches the camera on. Only `Capture` calls it. Raises SourceError: not plugged in, no permission, busy."""
         camera = find(self.key, listed()) if self.key else self
-        if camera is None or (sys.platform == "linux" and not (_DEV / f"video{camera.index}").exists()):
+        if camera is None:
             raise _missing(self.name)
-        if sys.platform == "linux" and not os.access(_DEV / f"video{camera.index}", os.R_OK | os.W_OK):
+        if not allowed(camera):
             raise SourceError(
                 f"{self.name} can't be used: your account has no permission. Add it to the group “video” "
                 "(sudo usermod -aG video $USER) and sign in again."
@@ -54,7 +54,7 @@ class Camera:
         device = connect(camera)
         if not device.isOpened():
             device.release()
-            raise SourceError(_busy(self.name))
+            raise _missing(self.name) if camera not in listed() else SourceError(_busy(self.name))
         return CameraStream(self, device)
 
 
@@ -80,8 +80,8 @@ class CameraStream:
             if self._camera.key and find(self._camera.key, listed()) is None:
                 raise _missing(self._camera.name)
             raise SourceError(
-                f"{self._camera.name} stopped sending pictures. Unplug it and plug it in again, or close other programs "
-                "that use it."
+                f"{self._camera.name} stopped sending pictures. Unplug it and plug it in again, or close other "
+                "programs that use it."
             )
         self.size = (pixels.shape[1], pixels.shape[0])
         frame = Frame(pixels, self._count, now - self._begun, now, self._camera.name)
@@ -107,6 +107,12 @@ def connect(camera: Camera) -> Any:
         device.set(cv2.CAP_PROP_FRAME_HEIGHT, HEIGHT)
         device.set(cv2.CAP_PROP_FPS, FPS)
     return device
+
+
+def allowed(camera: Camera) -> bool:
+    """Whether this account may use it; where only trying tells, True."""
+    node = _DEV / f"video{camera.index}"
+    return sys.platform != "linux" or not node.exists() or os.access(node, os.R_OK | os.W_OK)
 
 
 def listed() -> tuple[Camera, ...]:
@@ -234,6 +240,6 @@ def _busy(name: str) -> str:
         )
     where = "Privacy & security › Camera" if sys.platform == "win32" else "Privacy & Security › Camera"
     return (
-        f"{name} can't be used: another program has it, or the system does not allow it. Close that program, or allow it "
-        f"in the system's settings ({where})."
+        f"{name} can't be used: another program has it, or the system does not allow it. Close that program, or allow "
+        f"it in the system's settings ({where})."
     )

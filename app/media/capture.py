@@ -58,10 +58,11 @@ class Status:
 class Capture:
     """Reads `source` at its own rate on a thread; only the newest frame is kept, never a queue.
 
-    `on_change()` is called after every new frame and every change of the status, on whichever thread made it (most often
-    the capture's own), and not after `close`; it must return soon and may call anything here. No method waits for the source (`close` for at most
-    its timeout); all may be called from any thread. A camera is opened by `start`, `resume` and `retry` alone (and
-    again by itself after a failure, until `pause` or `close`). Everything else plays by its frames' times."""
+    `on_change()` is called after every new frame and every change of the status, on whichever thread made it (most
+    often the capture's own), and not after `close`; it must return soon and may call anything here. No method waits for
+    the source (`close` for at most its timeout); all may be called from any thread. A camera is opened by `start`,
+    `resume` and `retry` alone (and again by itself after a failure, until `pause` or `close`). Everything else plays by
+    its frames' times."""
 
     def __init__(self, source: Source, on_change: Callable[[], None] | None = None, *, loop: bool = False) -> None:
         self.source = source
