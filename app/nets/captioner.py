@@ -98,10 +98,49 @@ class CaptionDecoder(nn.Module):
         return F.linear(word, self.embedding.weight, self.bias)
 
 
+class PlainDecoder(nn.Module):
+    """Show and Tell's decoder, without attention: the picture's embedding is the LSTM's first input, and the picture is
+    never looked at again (Vinyals et al. 2015, section 3.1)."""
+
+    def __init__(
+        self, vocabulary: int, features: int = 1280, width: int = 512, embedding: int = 512, dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        self.picture = nn.Linear(features, embedding)
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.cell = nn.LSTMCell(embedding, width)
+        self.to_word = nn.Linear(width, vocabulary)
+        self.dropout = nn.Dropout(dropout)
+
+    def look(self, grid: Tensor) -> Places:
+        """`grid` (batch, features, height, width) -> one place: its mean, and as its key the picture's embedding."""
+        mean = grid.mean((2, 3)).unsqueeze(1)  # (batch, 1, features)
+        return Places(mean, self.picture(mean))
+
+    def start(self, places: Places) -> CaptionState:
+        """The state after the picture, before the first word."""
+        zero = places.keys.new_zeros(len(places.keys), self.cell.hidden_size)  # (batch, width)
+        return CaptionState(*self.cell(self.dropout(places.keys[:, 0]), (zero, zero)))
+
+    def step(self, words: Tensor, state: CaptionState, places: Places) -> tuple[Tensor, None, CaptionState]:
+        """As `CaptionDecoder.step`; there is no attention."""
+        state = CaptionState(*self.cell(self.dropout(self.embedding(words)), (state.h, state.c)))
+        return self.to_word(self.dropout(state.h)), None, state
+
+    def forward(self, places: Places, words: Tensor) -> tuple[Tensor, None]:
+        """Teacher forcing: `words` (batch, length) beginning with START -> logits (batch, length, vocabulary)."""
+        state = self.start(places)
+        logits = []
+        for t in range(words.shape[1]):
+            word, _, state = self.step(words[:, t], state, places)
+            logits.append(word)
+        return torch.stack(logits, 1), None
+
+
 class Captioner(nn.Module):
     """An encoder with `features(pictures) -> (batch, features, height, width)`, and the decoder, as one network."""
 
-    def __init__(self, encoder: nn.Module, decoder: CaptionDecoder) -> None:
+    def __init__(self, encoder: nn.Module, decoder: CaptionDecoder | PlainDecoder) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
 
@@ -109,7 +148,7 @@ class Captioner(nn.Module):
         """`pictures` (batch, 3, height, width), preprocessed as the encoder's card says."""
         return self.decoder.look(self.encoder.features(pictures))  # type: ignore[operator]
 
-    def forward(self, pictures: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-        """See `CaptionDecoder.forward`."""
+    def forward(self, pictures: Tensor, words: Tensor) -> tuple[Tensor, Tensor | None]:
+        """See the decoder's."""
         logits, attention = self.decoder(self.look(pictures), words)
         return logits, attention

@@ -65,21 +65,20 @@ class Teacher:
 
             return on_gpu
 
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # it would phone home
-        import openvino as ov
+        return through_openvino(grids, shape)
 
-        model = ov.convert_model(grids, example_input=torch.zeros(shape), input=list(shape))
-        request = ov.Core().compile_model(
-            model,
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": min(torch.get_num_threads(), os.cpu_count() or 1),
-            },
-        )
 
-        def on_cpu(x: Tensor) -> list[Tensor]:
-            found = request(x.contiguous().numpy(), share_inputs=True, share_outputs=False)
-            return [torch.from_numpy(found[k]) for k in range(4)]
+def through_openvino(module: nn.Module, shape: tuple[int, ...]) -> Callable[[Tensor], list[Tensor]]:
+    """`module` for inputs of one `shape`, float32 in and out, on as many threads as torch has."""
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # it would phone home
+    import openvino as ov
 
-        return on_cpu
+    model = ov.convert_model(module, example_input=torch.zeros(shape), input=list(shape))
+    threads = min(torch.get_num_threads(), os.cpu_count() or 1)
+    request = ov.Core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads})
+
+    def run(x: Tensor) -> list[Tensor]:
+        found = request(x.contiguous().numpy(), share_inputs=True, share_outputs=False)
+        return [torch.from_numpy(found[k]) for k in range(len(model.outputs))]
+
+    return run
