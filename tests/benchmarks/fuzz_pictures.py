@@ -192,17 +192,17 @@ def main() -> int:
         print(name, len(data), "bytes:", kept)
         child(options.seed, options.only, options.only + 1, 1)
         return 0
-    return parent(options.seed, options.count)
+    return parent("fuzz_pictures", [name for name, _ in corpus()], options.seed, options.count)
 
 
-def parent(seed: int, count: int) -> int:
-    names = [name for name, _ in corpus()]
+def parent(module: str, names: list[str], seed: int, count: int) -> int:
+    """Runs children of tests.benchmarks.`module` until all files were tried; prints what they found. The exit code."""
     outcomes: collections.Counter[str] = collections.Counter()
     findings: list[str] = []
     slowest, begun = (0.0, "none"), time.perf_counter()
     following = 0
     while following < count:
-        command = [sys.executable, "-m", "tests.benchmarks.fuzz_pictures", "--seed", str(seed)]
+        command = [sys.executable, "-m", f"tests.benchmarks.{module}", "--seed", str(seed)]
         command += ["--count", str(count), "--child", str(following)]
         with tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
