@@ -56,15 +56,15 @@ class Bridge(QObject):
                 self.notice.emit(answer)
 
     def _note(self, value: object) -> None:
-        """`ModelStatus` says it; a `Classification` or a `HeatMap` shows it. Told apart by what they have, so that the
-        window needs no engine (and no numpy) to start."""
+        """`ModelStatus` says it; a `Classification`, a `HeatMap` or a `Described` shows it. Told apart by what they
+        have, so that the window needs no engine (and no numpy) to start."""
         model = getattr(value, "model", None)
         if not isinstance(model, str):
             return
         loaded = getattr(value, "loaded", None)
         if loaded is False:
             self._set_loaded(self.loaded - {model})
-        elif loaded is True or hasattr(value, "ms"):
+        elif loaded is True or hasattr(value, "ms") or hasattr(value, "encoder_ms"):
             self._set_loaded(self.loaded | {model})
 
     def _set_loaded(self, loaded: frozenset[str]) -> None:

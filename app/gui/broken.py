@@ -78,6 +78,20 @@ def classify_engine(store: Store, device: str) -> Callable[[], Engine]:
     return make
 
 
+def caption_engine(store: Store, device: str) -> Callable[[], Engine]:
+    """What makes the Caption engine, called on the engine thread at the first picture."""
+
+    def make() -> Engine:
+        try:
+            from app.engines.caption import CaptionEngine
+
+            return CaptionEngine(store, device=device)
+        except (ImportError, OSError) as error:
+            return NoEngine(error)
+
+    return make
+
+
 def figure_engine(store: Store) -> Callable[[], Engine]:
     """What makes the figure's engine, called on the engine thread when the figure is first looked at."""
 

@@ -1,4 +1,4 @@
-"""The two panels that are still to come: each says what it will do, and nothing that it can't do yet."""
+"""The panel that is still to come: it says what it will do, and nothing that it can't do yet."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from app.gui.theme import STEP, WIDE, WIDER, Theme, sized
 class Coming(QWidget):
     """One quiet page: a drawing, a title, what it will be, three things that it will do."""
 
-    def __init__(self, which: str, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.which = which
         self.title, headline, sentence, points = self._words()
         column = QWidget(self)
         column.setMaximumWidth(620)
@@ -22,7 +21,7 @@ class Coming(QWidget):
         lines.setContentsMargins(WIDER, WIDER, WIDER, WIDER)
         lines.setSpacing(STEP)
         lines.addStretch(1)
-        drawing = Drawing(which, theme, column)
+        drawing = Drawing(theme, column)
         lines.addWidget(drawing, 0, Qt.AlignmentFlag.AlignLeft)
         lines.addSpacing(WIDE)
         head = QLabel(headline, column)
@@ -46,7 +45,7 @@ class Coming(QWidget):
             row.addWidget(label, 1)
             lines.addLayout(row)
         lines.addSpacing(WIDE)
-        when = QLabel(self.tr("This panel isn't there yet. Classify, in the first tab, is."), column)
+        when = QLabel(self.tr("This panel isn't there yet. Classify and Caption, in the other tabs, are."), column)
         when.setProperty("quiet", True)
         when.setWordWrap(True)
         lines.addWidget(when)
@@ -69,20 +68,6 @@ class Coming(QWidget):
         outer.addWidget(scroll)
 
     def _words(self) -> tuple[str, str, str, tuple[str, ...]]:
-        if self.which == "caption":
-            return (
-                self.tr("Caption"),
-                self.tr("What the camera sees, in words"),
-                self.tr(
-                    "A convolutional network looks at the picture, a recurrent one (LSTM) says what it sees, "
-                    "word by word, live."
-                ),
-                (
-                    self.tr("Every word shows the place in the picture that it came from."),
-                    self.tr("Pick another word and see how the sentence goes on from there."),
-                    self.tr("The camera is switched on by you, here, and by nothing else."),
-                ),
-            )
         return (
             self.tr("Translate"),
             self.tr("A translator that types along"),
@@ -99,11 +84,11 @@ class Coming(QWidget):
 
 
 class Drawing(QWidget):
-    """A line drawing of the panel to come, in the theme's colours: words over a picture, or words bound to words."""
+    """A line drawing of the panel to come, in the theme's colours: words bound to words."""
 
-    def __init__(self, which: str, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._which, self._theme = which, theme
+        self._theme = theme
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
 
@@ -113,36 +98,6 @@ class Drawing(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._which == "caption":
-            self._caption(painter)
-        else:
-            self._translate(painter)
-
-    def _pen(self, role: str, width: float = 1.75) -> QPen:
-        pen = QPen(self._theme.colour(role), width)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        return pen
-
-    def _caption(self, painter: QPainter) -> None:
-        painter.setPen(self._pen("outline"))
-        painter.drawRoundedRect(QRectF(1, 1, 150, 118), 6, 6)
-        hill = [QPointF(8, 104), QPointF(48, 62), QPointF(78, 92), QPointF(104, 68), QPointF(144, 104)]
-        painter.drawPolyline(hill)
-        painter.setPen(self._pen("accent"))
-        painter.setBrush(self._theme.colour("soft"))
-        sun = QPointF(110, 32)
-        painter.drawEllipse(sun, 15, 15)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        words = ((178, 62, False), (178, 46, True), (178, 76, False), (178, 30, False))
-        for row, (left, width, lit) in enumerate(words):
-            y = 28 + 22 * row
-            painter.setPen(self._pen("accent" if lit else "outline", 7))
-            painter.drawLine(QPointF(left, y), QPointF(left + width, y))
-        painter.setPen(self._pen("accent", 1.25))
-        painter.drawLine(QPointF(127, 34), QPointF(170, 50))
-
-    def _translate(self, painter: QPainter) -> None:
         above = ((1, 44), (57, 72), (141, 36), (189, 74))
         below = ((1, 72), (85, 40), (137, 84), (233, 30))
         bonds = ((0, 0, False), (1, 2, True), (2, 1, False), (3, 3, False), (3, 2, False))
@@ -157,3 +112,9 @@ class Drawing(QWidget):
                 painter.setPen(self._pen("accent" if lit else "outline"))
                 painter.setBrush(self._theme.colour("soft" if lit else "surface"))
                 painter.drawRoundedRect(QRectF(left, y - 11, width, 22), 6, 6)
+
+    def _pen(self, role: str, width: float = 1.75) -> QPen:
+        pen = QPen(self._theme.colour(role), width)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        return pen

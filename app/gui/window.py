@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from collections.abc import Callable
@@ -59,8 +60,12 @@ class MainWindow(QMainWindow):
         column.addWidget(self.tabs, 1)
         self.setCentralWidget(centre)
 
-        caption, translate = Coming("caption", context.theme, self), Coming("translate", context.theme, self)
-        pages = (self._classify(), (caption, caption.title), (translate, translate.title))
+        translate = Coming(context.theme, self)
+        pages = (
+            self._made(self.tr("Classify"), "app.gui.classify.panel", "ClassifyPanel"),
+            self._made(self.tr("Caption"), "app.gui.caption.panel", "CaptionPanel"),
+            (translate, translate.title),
+        )
         for page, title in pages:
             self.tabs.addTab(page, title)
         self.menu = Menu(
@@ -86,19 +91,16 @@ class MainWindow(QMainWindow):
         pages = [self.tabs.widget(number) for number in range(self.tabs.count())]
         return [cast(Panel, page) for page in pages if hasattr(page, "open_paths")]
 
-    def _classify(self) -> tuple[QWidget, str]:
-        """The Classify panel; where one of its libraries can't be loaded, a page that says so."""
+    def _made(self, title: str, module: str, name: str) -> tuple[QWidget, str]:
+        """A panel; where one of its libraries can't be loaded, a page that says so."""
         try:
-            from app.gui.classify.panel import ClassifyPanel
-
-            panel = ClassifyPanel(self.context, self)
-            return panel, panel.title
+            panel: QWidget = getattr(importlib.import_module(module), name)(self.context, self)
+            return panel, title
         except ImportError as error:
-            _log.exception("the Classify panel can't be loaded")
+            _log.exception("the panel %s can't be loaded", name)
             from app.gui.broken import Broken
 
-            broken = Broken(self.tr("Classify"), error, self.context.theme, self)
-            return broken, broken.title
+            return Broken(title, error, self.context.theme, self), title
 
     def _panel_shown(self) -> None:
         page = self.tabs.currentWidget()

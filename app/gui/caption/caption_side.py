@@ -1,0 +1,312 @@
+"""The right leaf: the caption, what else could have stood there, and which network says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.caption.caption_view import CaptionView
+from app.gui.caption.sentences_view import SentencesView
+from app.gui.caption.wording import UNSURE, percent
+from app.gui.theme import QUARTER, STEP, Theme, sized
+from app.gui.widgets.choices import Choices
+from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.model_chip import ModelChip
+from app.gui.widgets.probability_bars import Bar, ProbabilityBars
+
+if TYPE_CHECKING:
+    from app.engines.caption import Caption, Word
+    from app.store.cards import Card
+
+RUNNERS = 9  # as many as the number keys reach
+WIDEST_BEAM = 10
+LOW = 330  # pixels: below, the limits are told by a tip alone
+LOWEST = 230  # below, the rest of the room is the caption's
+
+
+class CaptionSide(QWidget):
+    beam_chosen = Signal(int)
+    raw_wanted = Signal(bool)
+    runner_picked = Signal(int)  # its place among the runners-up, from 0
+    sentence_picked = Signal(int)  # its place in the beam
+    own_words_wanted = Signal()  # the network's own sentence again
+    copy_wanted = Signal()
+    save_captions_wanted = Signal()
+    save_strip_wanted = Signal()
+    save_picture_wanted = Signal()
+    again_wanted = Signal()
+    models_wanted = Signal()
+    release_wanted = Signal(str)
+    download_wanted = Signal(str)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        # Made in reading order, as Tab follows it.
+        self.chip: ModelChip | None = None
+        self._chip_place = QHBoxLayout()
+        self.copy = self._tool("copy", self.tr("Copy the caption (Ctrl+C)"))
+        self.copy.clicked.connect(self.copy_wanted)
+        self.save = self._tool("save", self.tr("Save (Ctrl+S)"))
+        self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.save)
+        self.save_captions = menu.addAction(self.tr("Save all captions…"), self.save_captions_wanted.emit)
+        self.save_strip = menu.addAction(
+            self.tr("Save a strip of the words, one small picture each…"), self.save_strip_wanted.emit
+        )
+        self.save_picture = menu.addAction(
+            self.tr("Save the picture with the attention…"), self.save_picture_wanted.emit
+        )
+        self.save.setMenu(menu)
+        top = QHBoxLayout()
+        top.setSpacing(STEP)
+        top.addLayout(self._chip_place, 1)
+        top.addWidget(self.copy)
+        top.addWidget(self.save)
+
+        self.beam = QComboBox(self)
+        self.beam.addItem(self.tr("Greedy"), 1)
+        for width in range(2, WIDEST_BEAM + 1):
+            self.beam.addItem(self.tr("Beam {0}").format(width), width)
+        self.beam.setToolTip(self.tr("How many sentences are followed at once (beam search); greedy follows one"))
+        self.beam.setAccessibleName(self.tr("How many sentences are followed at once (beam)"))
+        self.beam.currentIndexChanged.connect(lambda _: self.beam_chosen.emit(int(self.beam.currentData())))
+        self.raw = QCheckBox(self.tr("Every raw caption"), self)
+        self.raw.setToolTip(
+            self.tr("Show what the network says of every frame. Otherwise a caption stays until another one has held.")
+        )
+        self.raw.toggled.connect(self.raw_wanted)
+        controls = QHBoxLayout()
+        controls.setSpacing(STEP)
+        controls.addWidget(self.beam)
+        controls.addWidget(self.raw)
+        controls.addStretch(1)
+
+        self.caption = CaptionView(theme, self)
+        self.about = ElidedLabel("", self)
+        self.about.setProperty("quiet", True)
+        sized(self.about, "secondary")
+        self.own = QPushButton(self.tr("Its own words again"), self)
+        self.own.setProperty("flat", True)
+        self.own.setToolTip(self.tr("The network's own sentence again (Esc)"))
+        self.own.clicked.connect(self.own_words_wanted)
+        policy = self.own.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.own.setSizePolicy(policy)
+        self.own.hide()
+        line = QHBoxLayout()
+        line.setContentsMargins(STEP, 0, 0, 0)
+        line.addWidget(self.about, 1)
+        line.addWidget(self.own)
+
+        self.which = Choices((self.tr("Words"), self.tr("Sentences")), theme, self)
+        for button, tip in zip(
+            self.which.buttons(),
+            (self.tr("What else could have stood in a word's place"), self.tr("The other sentences of the beam")),
+            strict=True,
+        ):
+            button.setToolTip(tip)
+        self.which.chosen.connect(self._switch)
+        self.place = ElidedLabel("", self)
+        self.place.setContentsMargins(STEP, 0, 0, 0)
+        self.bars = ProbabilityBars(theme, RUNNERS, self)
+        self.bars.chosen.connect(self.runner_picked)
+        for row in self.bars.rows:
+            row.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.sentences = SentencesView(theme, self)
+        self.sentences.picked.connect(self.sentence_picked)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._scrolled(self.bars, self.tr("Runner-up words")))
+        self._pages.addWidget(self.sentences)
+        self._lower = QWidget(self)
+        lower = QVBoxLayout(self._lower)
+        lower.setContentsMargins(0, 0, 0, 0)
+        lower.setSpacing(QUARTER)
+        lower.addWidget(self.which)
+        lower.addWidget(self.place)
+        lower.addWidget(self._pages, 1)
+        self.limits = QLabel(self)
+        self.limits.setTextFormat(Qt.TextFormat.PlainText)
+        self.limits.setWordWrap(True)
+        self.limits.setProperty("quiet", True)
+        sized(self.limits, "secondary")
+        self.limits.setContentsMargins(STEP, 0, 0, 0)
+
+        answer = QWidget(self)
+        inner = QVBoxLayout(answer)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(STEP)
+        inner.addLayout(controls)
+        inner.addWidget(self.caption)
+        inner.addLayout(line)
+        inner.addWidget(self._lower, 1)
+        inner.addWidget(self.limits)
+        self._answer = answer
+        self.absent = _Absent(self)
+        self.absent.models_wanted.connect(self.models_wanted)
+        self.absent.download_wanted.connect(self.download_wanted)
+        self.pages = QStackedWidget(self)
+        self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.pages.setMinimumHeight(120)
+        self.pages.addWidget(answer)
+        self.pages.addWidget(self.absent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STEP, STEP, STEP, STEP)
+        column.setSpacing(STEP)
+        column.addLayout(top)
+        column.addWidget(self.pages, 1)
+        self.setMinimumWidth(260)
+        self.show_runners(None, ())
+        self.offer(False, False)
+
+    # The model
+
+    def show_model(self, card: Card | None, ready: bool, damaged: bool) -> None:
+        if self.chip is not None and (card is None or card.id != self.chip.card.id):
+            self._chip_place.removeWidget(self.chip)
+            self.chip.hide()
+            self.chip.deleteLater()
+            self.chip = None
+        if card is not None and self.chip is None:
+            self.chip = ModelChip(card, "ready", self._theme, self)
+            self.chip.models_wanted.connect(self.models_wanted)
+            self.chip.release_wanted.connect(self.release_wanted)
+            self.chip.download_wanted.connect(self.download_wanted)
+            self._chip_place.addWidget(self.chip)
+            QWidget.setTabOrder(self.chip, self.copy)
+        self.absent.show_card(card, damaged)
+        self.limits.setText(card.limits if card is not None else "")
+        self.pages.setCurrentWidget(self._answer if ready else self.absent)
+
+    # The answer
+
+    def offer(self, caption: bool, timeline: bool) -> None:
+        """Whether there is a caption, and anything in the timeline, to copy and save."""
+        self.copy.setEnabled(caption or timeline)
+        self.save.setEnabled(caption or timeline)
+        self.save_captions.setEnabled(timeline)
+        self.save_strip.setEnabled(caption)
+        self.save_picture.setEnabled(caption)
+
+    def show_about(self, words: str, forced: bool) -> None:
+        """The line under the caption."""
+        self.about.setText(words)
+        self.own.setVisible(forced)
+
+    def show_runners(self, word: Word | None, others: tuple[tuple[str, float], ...]) -> None:
+        """What else could have stood in the place of `word`; None: no word is looked at."""
+        if word is None:
+            self.place.setText(self.tr("Point at a word, or step through them with ← →."))
+            self.bars.show_bars([])
+            return
+        if others:
+            self.place.setText(self.tr("In place of “{0}” ({1}):").format(word.text, percent(word.p)))
+        else:
+            self.place.setText(self.tr("“{0}” ({1}); no other word was near.").format(word.text, percent(word.p)))
+        self.bars.show_bars([Bar(k, text, p, percent(p)) for k, (text, p) in enumerate(others[:RUNNERS])])
+
+    def show_sentences(self, captions: tuple[Caption, ...], chosen: int) -> None:
+        self.sentences.show_captions(captions, chosen)
+
+    @staticmethod
+    def unsure_words() -> str:
+        return percent(UNSURE)
+
+    def _switch(self, place: int) -> None:
+        self._pages.setCurrentIndex(place)
+        self.place.setVisible(place == 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        height = self.height()
+        self.limits.setVisible(height >= LOW)
+        self.caption.setToolTip("" if height >= LOW else self.limits.text())
+        self._lower.setVisible(height >= LOWEST)
+
+    def _scrolled(self, inner: QWidget, name: str) -> QScrollArea:
+        scroll = QScrollArea(self)
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setAccessibleName(name)
+        scroll.viewport().setAutoFillBackground(False)
+        inner.setAutoFillBackground(False)
+        return scroll
+
+    def _tool(self, icon: str, words: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setIcon(self._theme.icon(icon))
+        button.setIconSize(QSize(18, 18))
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        return button
+
+
+class _Absent(QWidget):
+    """The network is not here: what it is, its size, one button."""
+
+    models_wanted = Signal()
+    download_wanted = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._card: Card | None = None
+        self.words = QLabel(self)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setWordWrap(True)
+        self.download = QPushButton(self)
+        self.download.setProperty("primary", True)
+        self.download.clicked.connect(lambda: self.download_wanted.emit(self._card.id if self._card else ""))
+        self.models = QPushButton(self.tr("All models…"), self)
+        self.models.clicked.connect(self.models_wanted)
+        row = QHBoxLayout()
+        row.setSpacing(STEP)
+        row.addWidget(self.download)
+        row.addWidget(self.models)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STEP, STEP, STEP, 0)
+        column.setSpacing(STEP)
+        column.addWidget(self.words)
+        column.addLayout(row)
+        column.addStretch(1)
+
+    def show_card(self, card: Card | None, damaged: bool) -> None:
+        from app.gui import numbers
+
+        self._card = card
+        self.download.setVisible(card is not None and bool(card.addresses))
+        if card is None:
+            self.words.setText(
+                self.tr("No network that describes pictures is in this installation: install Triptych again.")
+            )
+            return
+        if card.addresses:
+            why = self.tr("Its file is damaged.") if damaged else self.tr("It is not on this machine yet.")
+        elif damaged:
+            why = self.tr("Its file is damaged: install Triptych again. The other panels go on.")
+        else:
+            why = self.tr("Its file is missing: install Triptych again. The other panels go on.")
+        self.words.setText(f"{card.name}. {card.summary}\n\n{why}")
+        size = numbers.size(card.approximate_size)
+        self.download.setText(self.tr("Download ({0})").format(size))
+        self.download.setAccessibleName(self.tr("Download {0}, {1}").format(card.name, size))
