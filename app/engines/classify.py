@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -14,11 +12,19 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from app.engines import gradcam, selfcheck
+from app.engines.ahead import Ahead
+
+# These names are asked for here, too.
+from app.engines.models import LoadModel as LoadModel
+from app.engines.models import ModelEngine
+from app.engines.models import ModelStatus as ModelStatus
+from app.engines.models import ReleaseModel as ReleaseModel
+from app.engines.models import UseDevice as UseDevice
 from app.media import pictures
 from app.media.pictures import Picture, PictureError
 from app.media.preprocess import Preprocessing, apply, seen_box
-from app.runtimes import Network, Output, devices
-from app.runtimes.devices import Device, DeviceError
+from app.runtimes import Network, Output
+from app.runtimes.devices import Device
 from app.store.errors import StoreError
 from app.store.labels import labels
 
@@ -114,28 +120,6 @@ class HeatMap:
 
 
 @dataclass(frozen=True)
-class LoadModel:
-    """Control request: bring a model to the device, so that the first answer does not wait. Done: `ModelStatus`."""
-
-    model: str
-
-
-@dataclass(frozen=True)
-class ReleaseModel:
-    """Control request: free the memory of a model. Done: `ModelStatus`."""
-
-    model: str
-
-
-@dataclass(frozen=True)
-class UseDevice:
-    """Control request: "auto", "cuda", "mps" or "cpu". Done: the device's name. Loaded models are released and
-    come back with the next input."""
-
-    device: str
-
-
-@dataclass(frozen=True)
 class CheckModel:
     """Control request: run a model on the sample pictures and keep what it says (app.engines.selfcheck). Done: a
     `ModelChecked`. The model stays in memory only if it was there before."""
@@ -151,28 +135,11 @@ class ModelChecked:
     loaded: bool
 
 
-@dataclass(frozen=True)
-class ModelStatus:
-    model: str
-    loaded: bool
-    device: str = ""
-    runtime: str = ""
-    load_ms: float = 0.0
-
-
-MOST_LOADED = 6  # models in memory; the least recently used one goes
-DECODERS = 2  # threads that decode a folder's pictures ahead of the network
-AHEAD = 2  # batches that may lie decoded
-
-
-class ClassifyEngine:
+class ClassifyEngine(ModelEngine[Network]):
     """Owns the loaded classifiers. Called on the engine thread only (app.worker.Engine)."""
 
     def __init__(self, store: Store, device: str = "auto") -> None:
-        self._store = store
-        self._preference = device
-        self._device: Device | None = None  # chosen at the first request: it can need torch
-        self._loaded: OrderedDict[str, tuple[Network, Card]] = OrderedDict()  # least recently used first
+        super().__init__(store, device)
         self._modules: dict[str, Any] = {}  # torch modules for gradients, by model
         # Models or files of a request that are answered: asked again (`out_of_memory`), it goes on behind them.
         self._answered: WeakKeyDictionary[Ticket, int] = WeakKeyDictionary()
@@ -198,29 +165,10 @@ class ClassifyEngine:
             case _:
                 raise TypeError(f"the Classify engine has no answer to {type(request).__name__}")
 
-    def out_of_memory(self, error: BaseException) -> str | None:
-        if self._device is None or self._device.kind == "cpu" or not devices.memory_is_full(error):
-            return None
-        name = self._device.name
-        self._forget_all()
-        self._device = devices.cpu()
-        devices.free_memory(error)
-        return f"The memory of {name} is full, so Triptych goes on on the CPU. Choose the device again to go back."
+    def _make(self, card: Card, device: Device) -> Network:
+        from app import runtimes
 
-    def explain(self, error: BaseException) -> str | None:
-        if isinstance(error, PictureError | StoreError | DeviceError):
-            return str(error)
-        if isinstance(error, ImportError):
-            return (
-                f"The library {error.name or 'torch'} can't be loaded, so no network can run: {error}. "
-                "“triptych doctor” says more; installing Triptych again usually mends it."
-            )
-        if isinstance(error, MemoryError):
-            return "There is not enough memory for this. Release models (Models), or close other programs."
-        return None
-
-    def close(self) -> None:
-        self._forget_all()
+        return runtimes.load(card, self._store, device)
 
     # One picture
 
@@ -272,28 +220,19 @@ class ClassifyEngine:
         wanted = {card.preprocessing for _, card in self._networks(request.models, failed).values()}
         smallest = self._short_side(request.models)
         answered = self._answered.get(ticket, 0)
-        paths = iter(request.paths[answered:])
-        with ThreadPoolExecutor(DECODERS, thread_name_prefix="triptych-decode") as pool:
-            waiting: deque[tuple[Path, Future[_Prepared]]] = deque()
-            try:
-                while True:
-                    # Asked for again each time: meanwhile the device may have changed.
-                    networks = self._networks(request.models, failed)
-                    size = min((network.best_batch for network, _ in networks.values()), default=8)
-                    for path in _some(paths, AHEAD * size - len(waiting)):
-                        waiting.append((path, pool.submit(_prepare, path, wanted, smallest)))
-                    if not waiting:
-                        break
-                    batch = [waiting.popleft() for _ in range(min(size, len(waiting)))]
-                    done = yield from _wait([future for _, future in batch], ticket)
-                    if not done:
-                        return 0
-                    results = self._batch(request, batch, failed)
-                    answered += len(results)
-                    self._answered[ticket] = answered
-                    yield results
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        prepare = partial(_prepare, wanted=wanted, smallest=smallest)
+        with Ahead(request.paths[answered:], prepare) as files:
+            while True:
+                # Asked for again each time: meanwhile the device may have changed.
+                networks = self._networks(request.models, failed)
+                size = min((network.best_batch for network, _ in networks.values()), default=8)
+                batch = yield from files.batch(size, ticket)
+                if not batch:
+                    break
+                results = self._batch(request, batch, failed)
+                answered += len(results)
+                self._answered[ticket] = answered
+                yield results
         return len(request.paths)
 
     def _networks(self, models: tuple[str, ...], failed: dict[str, ModelFailed]) -> dict[str, tuple[Network, Card]]:
@@ -309,9 +248,9 @@ class ClassifyEngine:
         return found
 
     def _batch(
-        self, request: ClassifyFiles, batch: list[tuple[Path, Future[_Prepared]]], failed: dict[str, ModelFailed]
+        self, request: ClassifyFiles, batch: list[tuple[Path, _Prepared]], failed: dict[str, ModelFailed]
     ) -> tuple[FileResult, ...]:
-        prepared = [future.result() for _, future in batch]
+        prepared = [item for _, item in batch]
         good = [k for k, item in enumerate(prepared) if item.error is None]
         answers: dict[int, list[Classification | ModelFailed]] = {k: [] for k in good}
         networks = self._networks(request.models, failed)
@@ -333,16 +272,6 @@ class ClassifyEngine:
 
     # Models and the device
 
-    def _load(self, request: LoadModel) -> ModelStatus:
-        begin = time.perf_counter()
-        network, _ = self._network(request.model)
-        ms = 1000 * (time.perf_counter() - begin)
-        return ModelStatus(request.model, True, network.device.name, network.runtime, ms)
-
-    def _release(self, request: ReleaseModel) -> ModelStatus:
-        self._forget(request.model)
-        return ModelStatus(request.model, False)
-
     def _check(self, request: CheckModel) -> Steps:
         before = request.model in self._loaded
         network, card = self._network(request.model)
@@ -353,32 +282,6 @@ class ClassifyEngine:
             if not before:
                 self._release(ReleaseModel(request.model))
         return ModelChecked(card.id, found, found.sentence(card.name), before)
-
-    def _use_device(self, request: UseDevice) -> str:
-        device = devices.choose(request.device)
-        self._preference, self._device = request.device, device
-        self._forget_all()
-        return device.name
-
-    def _network(self, model: str) -> tuple[Network, Card]:
-        """The loaded model; loads it where need be. Raises StoreError, DeviceError, ImportError."""
-        from app import runtimes
-
-        try:
-            card = self._store.card(model)
-        except StoreError:
-            self._forget(model)
-            raise
-        if model in self._loaded and self._loaded[model][1] != card:  # removed, and another imported under its name
-            self._forget(model)
-        if model not in self._loaded:
-            if self._device is None:
-                self._device = devices.choose(self._preference)
-            self._loaded[model] = runtimes.load(card, self._store, self._device), card
-            while len(self._loaded) > MOST_LOADED:
-                self._forget(next(iter(self._loaded)))
-        self._loaded.move_to_end(model)
-        return self._loaded[model]
 
     def _module(self, card: Card) -> Any:
         from app.runtimes.torch_runtime import build
@@ -398,11 +301,11 @@ class ClassifyEngine:
         return max(sides, default=256)
 
     def _forget(self, model: str) -> None:
-        self._loaded.pop(model, None)
+        super()._forget(model)
         self._modules.pop(model, None)
 
     def _forget_all(self) -> None:
-        self._loaded.clear()
+        super()._forget_all()
         self._modules.clear()
 
 
@@ -426,28 +329,6 @@ def _prepared(picture: Picture, preprocessing: Preprocessing, inputs: dict[Prepr
     if preprocessing not in inputs:
         inputs[preprocessing] = apply(picture.pixels, preprocessing)
     return inputs[preprocessing]
-
-
-def _some(paths: Iterator[Path], count: int) -> Iterator[Path]:
-    for _ in range(count):
-        try:
-            yield next(paths)
-        except StopIteration:
-            return
-
-
-def _wait(futures: list[Future[_Prepared]], ticket: Ticket) -> Any:
-    """Steps until all are there, so that a mailbox need not wait for a slow picture. False: cancelled."""
-    for future in futures:
-        while not ticket.cancelled:
-            try:
-                future.exception(timeout=0.05)
-                break
-            except TimeoutError:
-                yield None
-        if ticket.cancelled:
-            return False
-    return True
 
 
 def _answer(card: Card, network: Network, output: Output, row: int, top: int, ms: float) -> Classification:

@@ -169,7 +169,7 @@ def check(card: Card, where: str) -> None:
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass of plain values as a dictionary, tuples as lists (as TOML has them)."""
     pairs = ((field.name, getattr(value, field.name)) for field in fields(value))
-    return {name: _lists(item) for name, item in pairs if item is not None}
+    return {name: _lists(item) for name, item in pairs if item is not None and item != ()}
 
 
 def _lists(value: Any) -> Any:

@@ -14,7 +14,6 @@ import pytest
 
 from app.engines import gradcam
 from app.engines.classify import (
-    MOST_LOADED,
     Classification,
     Classify,
     ClassifyEngine,
@@ -28,6 +27,7 @@ from app.engines.classify import (
     ReleaseModel,
     UseDevice,
 )
+from app.engines.models import MOST_LOADED
 from app.media.pictures import Picture, PictureError, decode
 from app.media.preprocess import apply, seen_box
 from app.runtimes import Head, Output, devices

@@ -1,0 +1,62 @@
+"""A captioner with random weights in the layout of the embedded one, with its card, in a folder of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.media.preprocess import Preprocessing
+from app.store.cards import Card, Measurement, write_card
+from app.store.fingerprints import sha256_of
+from app.store.vocabulary import KEY, SPECIAL
+
+MODEL = "captioner"
+WORDS = (*SPECIAL, *"a the dog man woman child in on of and is with red blue ball snow water field runs sits".split())
+SQUEEZED = Preprocessing(crop=224, mean=(127 / 255,) * 3, deviation=(128 / 255,) * 3, squeeze=True)
+
+
+def state_dict(seed: int = 3, words: int = len(WORDS)) -> dict[str, Any]:
+    """Half precision, without counters. Larger weights than a fresh network's: its words then depend on the picture
+    and on what was said before."""
+    import torch
+
+    from app.store import architectures
+
+    shapes = {"decoder.embedding.weight": (words, 256), "decoder.query.weight": (512, 512)}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        state = architectures.build("captioner", shapes).state_dict()
+        for name, tensor in state.items():
+            if name.startswith("decoder.") and tensor.dim() > 1:
+                tensor.mul_(3.0)
+            if name == "decoder.embedding.weight":
+                tensor.mul_(8.0)
+    return {name: tensor.half() for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def write(folder: Path, state: dict[str, Any] | None = None, words: tuple[str, ...] = WORDS) -> Card:
+    """captioner.safetensors and captioner.toml; whatever card was there is replaced."""
+    from safetensors.torch import save_file
+
+    file = folder / "captioner.safetensors"
+    save_file(state if state is not None else state_dict(), file, metadata={"format": "pt", KEY: "\n".join(words)})
+    card = Card(
+        id=MODEL,
+        name="Captioner",
+        year=2015,
+        task="caption",
+        architecture="captioner",
+        origin="embedded",
+        file=file.name,
+        licence="none: random weights for tests",
+        terms="Nothing was learnt.",
+        limits="Says words at random.",
+        summary="A captioner for tests.",
+        size=file.stat().st_size,
+        sha256=sha256_of(file),
+        preprocessing=SQUEEZED,
+        labels="",
+        measured=(Measurement("a test", None, None, "nowhere", (("CIDEr", 0.581), ("BLEU-4", 0.225))),),
+    )
+    write_card(card, folder / "captioner.toml")
+    return card
