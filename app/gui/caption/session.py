@@ -103,6 +103,7 @@ class Session(QObject):
         if self.capture is not None:
             self._rests = False
             self.capture.pause()
+            self._look()
 
     @property
     def looking(self) -> bool:
@@ -112,6 +113,7 @@ class Session(QObject):
         """After a failure, or black pictures only."""
         if self.capture is not None:
             self.capture.retry()
+            self._look()
 
     def resume(self) -> None:
         """Also after the end, or a failure."""
@@ -127,6 +129,7 @@ class Session(QObject):
             self.capture.start()
         else:
             self.capture.resume()
+        self._look()
 
     @property
     def playing(self) -> bool:
@@ -163,7 +166,7 @@ class Session(QObject):
                 self.capture.start()
             else:
                 self.capture.resume()
-        self._ask()
+        self._look()
 
     def _let_go(self) -> None:
         """Of the source, without waiting for it."""

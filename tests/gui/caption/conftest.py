@@ -254,8 +254,22 @@ class HandSource:
 
 
 @pytest.fixture
-def camera() -> HandSource:
-    return HandSource()
+def hand(panel: Any) -> Iterator[Callable[..., HandSource]]:
+    """Makes sources; at the end whoever waits for a frame of them goes home."""
+    made: list[HandSource] = []
+
+    def make(*arguments: Any, **options: Any) -> HandSource:
+        made.append(HandSource(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for source in made:
+        source.ends = True
+
+
+@pytest.fixture
+def camera(hand: Callable[..., HandSource]) -> HandSource:
+    return hand()
 
 
 @pytest.fixture
