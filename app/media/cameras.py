@@ -235,11 +235,10 @@ def _missing(name: str) -> SourceError:
 
 def _busy(name: str) -> str:
     if sys.platform == "linux":
-        return (
-            f"{name} can't be used: most likely another program has it. Close that program, and it goes on by itself."
+        why = "most likely another program has it. Close that program, and it goes on by itself."
+    else:
+        why = (
+            "another program has it, or the system does not allow it. Close that program, or allow it in the system's "
+            "settings (Privacy & Security › Camera)."
         )
-    where = "Privacy & security › Camera" if sys.platform == "win32" else "Privacy & Security › Camera"
-    return (
-        f"{name} can't be used: another program has it, or the system does not allow it. Close that program, or allow "
-        f"it in the system's settings ({where})."
-    )
+    return f"{name} can't be used: {why}"

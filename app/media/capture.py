@@ -83,6 +83,7 @@ class Capture:
         self._dark_since: float | None = None  # perf_counter
         self._held = 0  # streams that are open, those of readers that were given up included
         self._reader: _Reader | None = None
+        self._readers: list[_Reader] = []  # whose threads run, those that were given up included
         self._threads: list[threading.Thread] = []
 
     @property
@@ -92,7 +93,7 @@ class Capture:
             return Status(
                 self._state,
                 self._sentence,
-                self._held > 0,
+                self._held > 0 or any(reader.stuck() for reader in self._readers),
                 None if newest is None else (newest.pixels.shape[1], newest.pixels.shape[0]),
                 self._fps,
                 self._length,
@@ -169,8 +170,8 @@ class Capture:
             self._changed.notify_all()
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Let go of everything. False where a thread is stuck in the source: it is left behind, and lets go when it
-        comes back."""
+        """Let go of everything. False where a thread is still in the source after `timeout` (a window may well give 0):
+        it is left behind, and lets go when it comes back."""
         with self._changed:
             self._closing, self._state, self._sentence = True, State.CLOSED, ""
             self._changed.notify_all()
@@ -191,6 +192,7 @@ class Capture:
 
     def _new_reader(self) -> None:
         self._reader = reader = _Reader()
+        self._readers.append(reader)
         self._begin(lambda: self._read(reader), "capture")
 
     def _go(self) -> None:
@@ -202,7 +204,10 @@ class Capture:
 
     def _tell(self) -> None:
         if self._on_change is not None and not self._closing:
-            self._on_change()
+            try:
+                self._on_change()
+            except Exception:  # a camera must be let go of, whatever happens to who looks
+                _log.exception("What was told of a change failed")
 
     def _over(self, reader: _Reader) -> bool:
         return self._closing or reader.given_up
@@ -234,6 +239,8 @@ class Capture:
                 _log.exception("Reading a source failed")
                 self._fail(reader, f"{self.source.name} can't be read: something unexpected went wrong. Try again.")
             self._tell()
+        with self._changed:
+            self._readers.remove(reader)
 
     def _wait_until_wanted(self, reader: _Reader) -> bool:
         """Before opening. False where the thread ends."""
@@ -387,10 +394,10 @@ class Capture:
             while not self._closing:
                 self._changed.wait(PATIENCE / 10)
                 reader = self._reader
-                since = None if reader is None else reader.stuck_since
-                stuck = since is not None and clock.monotonic() - since > PATIENCE
                 told = self._sentence == self._no_answer()
-                if not stuck or told or self._state not in (State.OPENING, State.LIVE, State.FAILED):
+                if reader is None or not reader.stuck(PATIENCE) or told:
+                    continue
+                if self._state not in (State.OPENING, State.LIVE, State.FAILED):
                     continue
                 self._state, self._sentence = State.FAILED, self._no_answer()
                 self._changed.release()
@@ -412,6 +419,11 @@ class _Reader:
         self.given_up = False
         self.again = False  # to let go of its camera and open it again
         self.stuck_since: float | None = None  # monotonic: when the call that still runs began
+
+    def stuck(self, seconds: float = 1.0) -> bool:
+        """Whether one call lasts for longer: a camera's light may shine then, although it isn't opened yet."""
+        since = self.stuck_since
+        return since is not None and clock.monotonic() - since > seconds
 
 
 class _Timing:

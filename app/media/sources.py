@@ -10,7 +10,8 @@ The sources: `cameras.Camera`, `videos.Video`, `slides.Pictures`, `synthetic.Syn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,8 +31,8 @@ class Frame:
     """One picture of a source. `pixels`: (height, width, 3) uint8 BGR, upright; nobody writes to them."""
 
     pixels: np.ndarray
-    number: int  # 0, 1, 2 … from the source's opening; of a video its position's own after seeking
-    time: float  # seconds of the source's own clock: a video's time stamps; of a camera, since it was opened
+    number: int  # 0, 1, 2 …: counts what was read, wherever the source was sent
+    time: float  # seconds of the source's own clock: a video's time stamps; of a camera, since its first frame
     captured: float  # time.perf_counter() when it came: what a caption's latency is counted from
     name: str  # what it belongs to: the camera's name, a file's name; never a path
 
@@ -77,10 +78,18 @@ class Source(Protocol):
         """Raises SourceError. May block."""
 
 
-def every(stream: Stream, seconds: float) -> Iterator[Frame]:
+def every(stream: Stream, seconds: float, skipped: Callable[[str], None]) -> Iterator[Frame]:
     """A frame for every `seconds` of the stream's own clock, as fast as it can be read, without a thread: the first
-    frame, then the first at or after each multiple of `seconds`; none twice. Raises what `read` raises."""
+    frame, then the first at or after each multiple of `seconds`; none twice. What can't be had (a broken picture, a
+    missing end) is told to `skipped` in a sentence. Raises SourceError."""
     wanted = 0.0
-    while (frame := stream.read(after=wanted)) is not None:
+    while True:
+        try:
+            frame = stream.read(after=wanted)
+        except SkippedError as error:
+            skipped(str(error))
+            continue
+        if frame is None:
+            return
         yield frame
-        wanted = (frame.time // seconds + 1) * seconds
+        wanted = (math.floor(frame.time / seconds + 1e-6) + 1) * seconds

@@ -46,8 +46,8 @@ class VideoStream:
     def __init__(self, path: Path, name: str) -> None:
         self._path, self._name = path, name
         self._stamp = _stamp(path, name)
-        cv2 = import_cv2()
-        self._position, self._count = cv2.CAP_PROP_POS_MSEC, 0
+        self._cv2 = cv2 = import_cv2()
+        self._count = 0
         try:
             self._capture: Any = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
         except (cv2.error, MemoryError) as error:
@@ -107,7 +107,7 @@ class VideoStream:
         self._ended, self._first = False, None
         for margin in (0.0, 2.0, 10.0, 60.0, math.inf):
             start = max(time - margin, 0.0)
-            self._capture.set(self._position, 1000 * start)
+            self._capture.set(self._cv2.CAP_PROP_POS_MSEC, 1000 * start)
             self._time = None
             frame = self._next(None)
             if frame is None:
@@ -122,7 +122,6 @@ class VideoStream:
         self._capture.release()
 
     def _next(self, after: float | None) -> Frame | None:
-        cv2 = import_cv2()
         try:
             while self._capture.grab():
                 time = self._time = self._stamped()
@@ -134,14 +133,14 @@ class VideoStream:
                     self._count += 1
                     self._size = (pixels.shape[1], pixels.shape[0])
                     return frame
-        except (cv2.error, MemoryError) as error:
+        except (self._cv2.error, MemoryError) as error:
             raise self._damaged() from error
         return None
 
     def _stamped(self) -> float:
         """The presentation time of the frame just grabbed; where its time stamp is missing or runs backwards, as if it
         followed the last one."""
-        time = self._capture.get(self._position) / 1000
+        time = self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
         if self._time is None:
             return time if math.isfinite(time) and 0 <= time < 1e6 else 0.0
         if not math.isfinite(time) or time <= self._time or time > 1e6:

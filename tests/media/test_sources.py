@@ -44,7 +44,7 @@ def test_a_folder_in_its_order(folder: Path) -> None:
     assert frame is not None
     assert frame.name == "2.png"
     stream.seek(0.0)
-    assert [frame.name for frame in every(stream, 3.0)] == ["1.png", "10.png"]
+    assert [frame.name for frame in every(stream, 3.0, pytest.fail)] == ["1.png", "10.png"]
 
 
 def test_broken_pictures(folder: Path) -> None:
@@ -107,7 +107,7 @@ def test_the_test_picture_is_the_same_each_time(folder: Path) -> None:
 
 def test_the_test_picture_shows_each_picture_in_turn(folder: Path) -> None:
     stream = Synthetic(64, 48, pictures=(folder,), hold=1.0, seconds=4.0).open()
-    shown = [int(frame.pixels[0, 0, 2]) for frame in every(stream, 1.0)]
+    shown = [int(frame.pixels[0, 0, 2]) for frame in every(stream, 1.0, pytest.fail)]
     assert shown == [1, 2, 10, 1]
     (folder / "empty").mkdir()
     with pytest.raises(SourceError, match="no pictures"):
