@@ -19,6 +19,7 @@ from app.media.sources import Frame, SkippedError, Source, SourceError, Stream
 
 PATIENCE = 5.0  # seconds that a source may take to open or to give a frame before it is said not to answer
 AGAIN = 2.0  # seconds between two tries to have a failed camera back
+SUSPECT = 1.0  # seconds of opening after which a camera's light may shine, so that it is said to be on
 BLACK_AFTER = 3.0  # seconds of nothing but black that are no longer a camera waking up
 BLACK = 24  # a picture whose brightest value is less is black
 _LATE = 0.2  # seconds that a video may catch up; beyond, its clock waits for it
@@ -93,7 +94,7 @@ class Capture:
             return Status(
                 self._state,
                 self._sentence,
-                self._held > 0 or any(reader.stuck() for reader in self._readers),
+                self._held > 0 or any(reader.stuck(SUSPECT) for reader in self._readers),
                 None if newest is None else (newest.pixels.shape[1], newest.pixels.shape[0]),
                 self._fps,
                 self._length,
@@ -420,8 +421,8 @@ class _Reader:
         self.again = False  # to let go of its camera and open it again
         self.stuck_since: float | None = None  # monotonic: when the call that still runs began
 
-    def stuck(self, seconds: float = 1.0) -> bool:
-        """Whether one call lasts for longer: a camera's light may shine then, although it isn't opened yet."""
+    def stuck(self, seconds: float) -> bool:
+        """Whether the call that runs now has lasted for longer than that."""
         since = self.stuck_since
         return since is not None and clock.monotonic() - since > seconds
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where people wait for seconds, tests don't."""
     monkeypatch.setattr(capture_module, "AGAIN", 0.01)
     monkeypatch.setattr(capture_module, "BLACK_AFTER", 0.02)
+    monkeypatch.setattr(capture_module, "SUSPECT", 0.02)
 
 
 @pytest.fixture
@@ -245,6 +247,7 @@ def test_opening_blocks(look: Look, unit: FakeCamera, monkeypatch: pytest.Monkey
         "Fake camera does not answer. Unplug it and plug it in again, or choose another source."
     )
     assert told.wait(5)
+    assert capture.status.is_open  # as far as anybody knows
     unit.stuck.set()  # it answers after all
     until(lambda: capture.status.state is State.LIVE)
     assert capture.status.sentence == ""
@@ -310,6 +313,51 @@ def test_closing_from_the_callback(unit: FakeCamera, machine: FakeCameras) -> No
     assert closed.wait(5)
     assert capture.close()
     assert not unit.on
+
+
+def test_a_camera_is_let_go_of_whatever_happens_to_who_looks(
+    unit: FakeCamera, machine: FakeCameras, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone() -> None:
+        raise RuntimeError("Signal source has been deleted")
+
+    capture = Capture(unit.camera, gone)
+    capture.start()
+    until(lambda: capture.status.frames > 2)
+    assert capture.close()
+    assert not unit.on
+    assert "What was told of a change failed" in caplog.text
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_pressed(look: Look, unit: FakeCamera, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """A camera that comes and goes under a person who presses everything: in the end it plays, and is let go of."""
+    monkeypatch.setattr(capture_module, "PATIENCE", 0.01)
+    capture = look(unit.camera)
+    dice = random.Random(seed)
+    for _ in range(200):
+        dice.choice(
+            (
+                capture.pause,
+                capture.resume,
+                capture.retry,
+                capture.take,
+                lambda: setattr(unit, "plugged", dice.random() < 0.7),
+                lambda: setattr(unit, "busy", dice.random() < 0.2),
+                lambda: (unit.stuck.set if dice.random() < 0.7 else unit.stuck.clear)(),
+                lambda: time.sleep(0.003),
+            )
+        )()
+    unit.stuck.set()
+    unit.plugged, unit.busy = True, False
+    until(lambda: capture.status.state is not State.OPENING)
+    capture.resume()
+    until(lambda: capture.status.state is State.LIVE)
+    frames = capture.status.frames
+    until(lambda: capture.status.frames > frames + 2)
+    capture.pause()
+    until(lambda: not unit.on)
+    assert not capture.status.is_open
 
 
 def test_an_unexpected_error_is_a_sentence(look: Look) -> None:
