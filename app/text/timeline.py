@@ -1,0 +1,206 @@
+"""What was said when: a timeline of captions, and its ways out as SubRip, WebVTT, CSV and JSON.
+
+Times are seconds of the source's own clock: a video's time stamps, so that subtitles fit the file; of a camera, since
+it was opened.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+SHORTEST = 0.1  # seconds that a subtitle is shown
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class TimelineError(Exception):
+    """str(error) is one sentence: which file, why, what to do."""
+
+
+class ExistsError(TimelineError):
+    """There is such a file already, and nobody said that it may be overwritten."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One caption. `words`: each with its probability. `source`: the camera's or the file's name."""
+
+    begin: float
+    end: float
+    text: str
+    words: tuple[tuple[str, float], ...] = ()
+    logprob: float = 0.0
+    source: str = ""
+    translation: str | None = None
+
+
+class Timeline:
+    """Captions as they come; each lasts until the next one of its source, or until `stop`."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._open = False  # the last entry still lasts
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """In the order in which they were said."""
+        return tuple(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def say(
+        self, begin: float, text: str, words: Iterable[tuple[str, float]] = (), logprob: float = 0.0, source: str = ""
+    ) -> None:
+        if self._open and self._entries[-1].source == source:
+            self.stop(begin)
+        self._entries.append(Entry(begin, begin, text, tuple(words), logprob, source))
+        self._open = True
+
+    def lasts(self, time: float) -> None:
+        """The newest caption still holds at `time`. A clock that has gone back says nothing about it."""
+        if self._open:
+            last = self._entries[-1]
+            self._entries[-1] = replace(last, end=max(last.end, time))
+
+    def stop(self, time: float) -> None:
+        """The newest caption ends at `time`: the source is paused, ended or changed. Where its clock has gone back, it
+        ends where it was last known to hold."""
+        if self._open:
+            last = self._entries[-1]
+            if time >= last.begin:
+                self._entries[-1] = replace(last, end=time)
+            self._open = False
+
+    def translate(self, number: int, translation: str) -> None:
+        self._entries[number] = replace(self._entries[number], translation=translation)
+
+    def clear(self) -> None:
+        self._entries.clear()
+        self._open = False
+
+
+def save(entries: Sequence[Entry], path: Path, overwrite: bool = False) -> None:
+    """Writes them in the format that the file's ending names: .srt, .vtt, .csv or .json. Whole or not at all; a file
+    that is there already only with `overwrite`. Raises ExistsError, TimelineError."""
+    made = FORMATS.get(path.suffix.lower())
+    if made is None:
+        raise TimelineError(f"{path.name} can't be written: its name must end with {', '.join(FORMATS)}.")
+    content = made(entries).encode("utf-8", "replace")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if not overwrite and path.exists():
+            raise FileExistsError
+        draft.write_bytes(content)
+        if overwrite:
+            draft.replace(path)
+        else:
+            _put(draft, path)
+    except FileExistsError as error:
+        sentence = f"{path.name} is there already: choose another name, or say that it may be overwritten."
+        raise ExistsError(sentence) from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or "its name is not valid"
+        raise TimelineError(f"{path.name} can't be written: {reason}.") from error
+    finally:
+        _remove(draft)
+
+
+def _put(draft: Path, path: Path) -> None:
+    """As `replace`, but never over another file, even one that came a moment ago. Raises FileExistsError."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except (OSError, AttributeError, NotImplementedError):  # a file system without links
+        with path.open("xb") as file:
+            file.write(draft.read_bytes())
+
+
+def _remove(draft: Path) -> None:
+    try:
+        draft.unlink(missing_ok=True)
+    except (OSError, ValueError):
+        return
+
+
+def srt(entries: Sequence[Entry]) -> str:
+    """SubRip. A translation stands under its caption."""
+    return _subtitles(entries, "srt", lambda text: text)
+
+
+def vtt(entries: Sequence[Entry]) -> str:
+    """WebVTT (https://www.w3.org/TR/webvtt1), where <, > and & are written out."""
+    return _subtitles(entries, "vtt", lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def _subtitles(entries: Sequence[Entry], kind: str, escaped: Callable[[str], str]) -> str:
+    import pysubs2
+
+    file = pysubs2.SSAFile()
+    ordered = sorted(entries, key=lambda entry: entry.begin)
+    for number, entry in enumerate(ordered):
+        begin = round(1000 * entry.begin)
+        end = max(round(1000 * entry.end), begin + round(1000 * SHORTEST))
+        if number + 1 < len(ordered):  # never two at once
+            end = min(end, max(round(1000 * ordered[number + 1].begin), begin))
+        if end <= begin:
+            continue  # replaced the moment it came
+        event = pysubs2.SSAEvent(start=begin, end=end)
+        lines = [line for line in (entry.text, entry.translation) if line]
+        event.plaintext = "\n".join(escaped(_one_line(line)) for line in lines)
+        file.append(event)
+    return file.to_string(kind)
+
+
+def _one_line(text: str) -> str:
+    """Braces and backslashes would be taken for commands of another kind of subtitles, and vanish."""
+    return " ".join(text.translate({ord("{"): "(", ord("}"): ")", ord("\\"): "⧵"}).split())
+
+
+def csv_table(entries: Sequence[Entry]) -> str:
+    """A head and a line a caption; words as "a 0.931 dog 0.708"."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(("begin", "end", "caption", "translation", "logprob", "words", "source"))
+    for entry in entries:
+        words = " ".join(f"{word} {p:.3f}" for word, p in entry.words)
+        times, logprob = (f"{entry.begin:.3f}", f"{entry.end:.3f}"), f"{entry.logprob:.4f}"
+        text, translation = _harmless(entry.text), _harmless(entry.translation or "")
+        writer.writerow((*times, text, translation, logprob, _harmless(words), _harmless(entry.source)))
+    return out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """A text that begins as a formula must not become one in a spreadsheet."""
+    return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def json_list(entries: Sequence[Entry]) -> str:
+    return json.dumps({"captions": [_plain(entry) for entry in entries]}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    return {
+        "begin": round(entry.begin, 3),
+        "end": round(entry.end, 3),
+        "caption": entry.text,
+        "translation": entry.translation,
+        "logprob": round(entry.logprob, 4),
+        "words": [{"word": word, "p": round(p, 4)} for word, p in entry.words],
+        "source": entry.source,
+    }
+
+
+FORMATS: dict[str, Callable[[Sequence[Entry]], str]] = {
+    ".srt": srt,
+    ".vtt": vtt,
+    ".csv": csv_table,
+    ".json": json_list,
+}
