@@ -171,7 +171,10 @@ class Watcher:
                 return
             if first or cameras != self._cameras:
                 self._cameras, first = cameras, False
-                self._on_change()
+                try:
+                    self._on_change()
+                except Exception:
+                    _log.exception("What was told of other cameras failed")
             if self._closed.wait(LOOK):
                 return
 

@@ -152,11 +152,12 @@ class VideoStream:
         return value if math.isfinite(value) and 0 < value < 1e12 else None
 
     def _say_why(self) -> None:
-        """Nothing follows: raises where that is not the video's end."""
-        if _changed(self._path, self._stamp):
+        """Nothing follows: raises where that is not the video's end. Sound that lasts longer than the pictures makes
+        `length` longer too, so that a little is no sign."""
+        time, length = self._time or 0.0, self._length or math.inf
+        if time < length - 1.5 / (self._fps or 30.0) and _changed(self._path, self._stamp):
             raise SourceError(f"{self._name} was changed while it was being read. Open it again.")
-        time, length = self._time or 0.0, self._length or 0.0
-        if time < 0.9 * length - 1:
+        if self._length is not None and time < 0.9 * length - 1:
             raise SkippedError(
                 f"{self._name} breaks off at {_minutes(time)} of {_minutes(length)}: its end is missing or damaged. "
                 "Copy or download it again."

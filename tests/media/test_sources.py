@@ -214,6 +214,13 @@ def test_found_again(machine: Machine) -> None:
     assert cameras.at(7) == Camera("Camera 7", 7)
 
 
+def test_a_camera_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    """With the real OpenCV, which says nothing of it on stderr."""
+    with pytest.raises(SourceError, match=r"^Camera 63 is not plugged in\. "):
+        cameras.at(63).open()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """cv2-enumerate-cameras names a camera once for each of Windows's interfaces."""
 

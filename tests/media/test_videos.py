@@ -239,6 +239,21 @@ def test_changed_while_it_is_read(video: Make) -> None:
             frames(stream)
 
 
+def test_replaced_while_it_is_read(video: Make) -> None:
+    """What was opened is played to its end (and so is a file that grows), where the system lets anybody do that."""
+    path = video("clip.avi", frames=200, size=(320, 240))
+    with closing(Video(path).open()) as stream:
+        with path.open("ab") as file:
+            file.write(bytes(100_000))
+        assert len(frames(stream)) == 200
+    path = video("clip.avi", frames=400, size=(320, 240))
+    with closing(Video(path).open()) as stream:
+        stream.read()
+        path.write_bytes(bytes(path.stat().st_size))  # overwritten in its place
+        with pytest.raises(SourceError, match="was changed while it was being read"):
+            frames(stream)
+
+
 def test_a_play_list_reaches_for_nothing(tmp_path: Path, video: Make) -> None:
     clip = video("clip.avi")
     text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.2,\nhttp://127.0.0.1:9/x.ts\n#EXTINF:1.2,\n{clip}\n#EXT-X-ENDLIST\n"
