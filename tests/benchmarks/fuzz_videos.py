@@ -53,7 +53,35 @@ def corpus() -> list[tuple[str, bytes]]:
             writer.release()
             if path.exists() and path.stat().st_size:
                 made.append((path.name, path.read_bytes()))
-    return made
+    return [*made, ("clip.h264", h264(24))]
+
+
+def h264(frames: int) -> bytes:
+    """A raw H.264 stream, 32 × 32, frame n of brightness 16 + 8 n: what OpenCV reads and does not write. Its pictures
+    are uncompressed (I_PCM macroblocks, ITU-T H.264 7.3.5), all in baseline profile. It has no time stamps."""
+
+    def ue(value: int) -> str:  # Exp-Golomb, 9.1
+        bits = f"{value + 1:b}"
+        return "0" * (len(bits) - 1) + bits
+
+    def unit(header: int, bits: str) -> bytes:  # a NAL unit, 7.3.1
+        bits += "1"
+        bits += "0" * (-len(bits) % 8)
+        body = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+        for last in range(4):  # emulation prevention
+            body = body.replace(bytes((0, 0, last)), bytes((0, 0, 3, last)))
+        return b"\0\0\0\1" + bytes((header,)) + body
+
+    sequence = f"{66:08b}{0:08b}{10:08b}" + ue(0) * 5 + "0" + ue(1) * 2 + "1000"
+    picture = ue(0) * 2 + "00" + ue(0) * 3 + "000" + ue(0) * 3 + "000"
+    stream = unit(0x67, sequence) + unit(0x68, picture)
+    for n in range(frames):
+        bits = ue(0) + ue(7) + ue(0) + "0000" + ue(n % 2) + "0000" + "00" + ue(0)
+        for _ in range(4):
+            bits += ue(25)
+            bits += "0" * (-len(bits) % 8) + f"{16 + 8 * n:08b}" * 256 + f"{128:08b}" * 128
+        stream += unit(0x65, bits)
+    return stream
 
 
 def child(seed: int, first: int, end: int) -> None:

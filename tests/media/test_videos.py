@@ -15,6 +15,7 @@ from app.media import videos
 from app.media.slides import Pictures
 from app.media.sources import Frame, SkippedError, SourceError, every
 from app.media.videos import Video, VideoStream, source_of
+from tests.benchmarks.fuzz_videos import h264
 from tests.media.conftest import Make
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,17 @@ def test_all_frames_with_their_times(video: Make, name: str) -> None:
     assert {frame.name for frame in read} == {name}
     assert read[0].pixels.shape == (48, 64, 3)
     assert read[0].pixels.dtype == np.uint8
+
+
+def test_a_stream_without_time_stamps(tmp_path: Path) -> None:
+    path = tmp_path / "clip.h264"
+    path.write_bytes(h264(20))
+    with closing(Video(path).open()) as stream:
+        read = frames(stream)
+        fps = stream.fps
+    assert fps is not None
+    assert [round((float(frame.pixels.mean()) * 219 / 255) / 8) for frame in read] == list(range(20))
+    assert [frame.time for frame in read] == pytest.approx([n / fps for n in range(20)])
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.avi"])
