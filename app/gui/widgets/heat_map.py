@@ -10,16 +10,12 @@ from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.theme import QUARTER, STEP, Theme
+from app.media import viridis as _viridis
+from app.media.viridis import STOPS as _VIRIDIS
 
 if TYPE_CHECKING:
     import numpy as np
 
-# Eighteen stops of viridis (Smith and van der Walt, CC0), evenly spaced; between them it is all but straight.
-_STOPS = (
-    "440154 481769 472a7a 433d84 3d4e8a 355e8d 2e6d8e 297b8e 23898e 1f978b 21a585 2eb37c 46c06f 65cb5e 89d548 "
-    "b0dd2f d8e219 fde725"
-)
-_VIRIDIS = tuple(_STOPS.split())
 _FOR, _AGAINST = "1f7fd0", "e07b00"  # blue speaks for the first, orange for the second
 SIDE = 320  # pixels of the overlay, before it is stretched over the picture
 _FLOOR = 0.18  # how much of viridis's dark end is laid on: enough to see where the map ends
@@ -39,10 +35,7 @@ def overlay(values: np.ndarray, signed: bool) -> QImage:
         rgba[..., :3] = np.where(v[..., None] >= 0, _rgb(_FOR), _rgb(_AGAINST))
         alpha = np.abs(v) ** 0.7
     else:
-        stops = np.array([_rgb(stop) for stop in _VIRIDIS], np.float64)
-        where = np.linspace(0.0, 1.0, len(stops))
-        table = np.stack([np.interp(np.linspace(0.0, 1.0, 256), where, stops[:, k]) for k in range(3)], axis=1)
-        rgba[..., :3] = np.round(table).astype(np.uint8)[np.round(255 * v).astype(np.uint8)]  # a look-up: 1 ms, not 8
+        rgba[..., :3] = _viridis.table()[np.round(255 * v).astype(np.uint8)]  # a look-up: 1 ms, not 8
         alpha = _FLOOR + (1 - _FLOOR) * v
     rgba[..., 3] = np.round(255 * alpha)
     # A copy: QImage does not keep the array alive.
