@@ -171,8 +171,8 @@ def adamw(net: Student, rate: float, decay: float) -> torch.optim.AdamW:
     dense: list[Tensor] = []
     vectors: list[Tensor] = []
     for p in net.parameters():
-        inputs = p[0].numel() if p.dim() > 1 else 0
-        (vectors if p.dim() <= 1 else dense if inputs >= 4096 else kernels).append(p)
+        is_dense = p.dim() > 1 and p[0].numel() == p.shape[1] >= 4096
+        (vectors if p.dim() <= 1 else dense if is_dense else kernels).append(p)
     groups: list[dict[str, Any]] = [
         {"params": kernels, "weight_decay": decay, "scale": 1.0},
         {"params": vectors, "weight_decay": 0.0, "scale": 1.0},

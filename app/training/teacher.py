@@ -75,7 +75,9 @@ def through_openvino(module: nn.Module, shape: tuple[int, ...]) -> Callable[[Ten
 
     model = ov.convert_model(module, example_input=torch.zeros(shape), input=list(shape))
     threads = min(torch.get_num_threads(), os.cpu_count() or 1)
-    request = ov.Core().compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads})
+    request = ov.Core().compile_model(
+        model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+    )
 
     def run(x: Tensor) -> list[Tensor]:
         found = request(x.contiguous().numpy(), share_inputs=True, share_outputs=False)
