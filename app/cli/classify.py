@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
 
 DEFAULT_MODEL = "efficientnet-lite0"
+DEFAULT_MODELS = {"classify": DEFAULT_MODEL, "caption": "captioner"}
 EPILOG = """\
 examples:
   triptych classify photo.jpg
@@ -51,7 +52,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     command.add_argument(
         "paths",
         nargs="+",
-        type=_path,
+        type=some_path,
         metavar="PATH",
         help="a picture, or a folder: all pictures in it and its subfolders",
     )
@@ -65,7 +66,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     command.add_argument("--top", "-n", type=_top, default=5, metavar="N", help="classes a picture (default: 5)")
     command.add_argument("--json", action="store_true", help="one JSON object a line, see below")
     command.add_argument(
-        "--csv", type=_path, metavar="FILE", help="also write a table: a line for each picture, model and class"
+        "--csv", type=some_path, metavar="FILE", help="also write a table: a line for each picture, model and class"
     )
     command.add_argument(
         "--device",
@@ -86,7 +87,7 @@ def _top(text: str) -> int:
     return number
 
 
-def _path(text: str) -> str:
+def some_path(text: str) -> str:
     if not text:  # a shell's variable that isn't set; the empty path would be the folder one is in
         raise argparse.ArgumentTypeError("an empty name can't be opened")
     return text
@@ -113,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         if options.csv:
             printers.append(stack.enter_context(CsvTable(options.csv)))
         names, paths = [], []
-        for name, path in _named(options.paths):
+        for name, path in named(options.paths):
             if path is None:
                 tally.failed += 1
                 for printer in printers:
@@ -132,14 +133,14 @@ def run(options: argparse.Namespace) -> int:
     return 1 if tally.failed else 0
 
 
-def chosen(given: list[str] | None) -> list[Card]:
+def chosen(given: list[str] | None, task: str = "classify") -> list[Card]:
     """The cards of `--model`, each once, in the order given. Raises UsageError for a name that isn't there, and
     CommandError for a model whose file isn't."""
     from app.store.catalog import State, Store
     from app.store.errors import StoreError
 
     store = Store()
-    ids = [name.strip() for text in given or [DEFAULT_MODEL] for name in text.split(",")]
+    ids = [name.strip() for text in given or [DEFAULT_MODELS[task]] for name in text.split(",")]
     if not all(ids):
         raise UsageError("--model wants names with a comma between them, such as: --model efficientnet-lite0,alexnet")
     cards = []
@@ -148,8 +149,9 @@ def chosen(given: list[str] | None) -> list[Card]:
             card = store.card(id_)
         except StoreError as error:
             raise UsageError(str(error)) from error
-        if card.task != "classify":
-            raise UsageError(f"The model “{id_}” doesn't classify pictures (its task is “{card.task}”).")
+        if card.task != task:
+            what = {"classify": "classify pictures", "caption": "describe pictures"}[task]
+            raise UsageError(f"The model “{id_}” doesn't {what} (its task is “{card.task}”).")
         cards.append(card)
     for card in cards:
         state = store.state(card)
@@ -168,7 +170,7 @@ def _not_ready(store: Store, card: Card, damaged: bool) -> str:
     return f"{what}: this installation is incomplete. Install Triptych again."
 
 
-def _named(arguments: list[str]) -> Iterator[tuple[str, Path | None]]:
+def named(arguments: list[str]) -> Iterator[tuple[str, Path | None]]:
     """(what to call it in the answers, file) for each picture; (folder, None) for a folder without any. Files keep the
     very name that was given, so that whoever asked finds it again."""
     from app.media.pictures import find
