@@ -9,7 +9,8 @@ Each phase keeps its best epoch by CIDEr on flickr8k_val (beam 3) in OUT/PHASE.p
 OUT/PHASE.last.pt where it was stopped. Flickr8k's pictures are squeezed to squares, so every picture is squeezed, never
 cropped: here, and in the program.
 
-`--export WEIGHTS` writes OUT/PHASE.pt as the program's file: half precision, the vocabulary in its header.
+OUT/curve.jsonl has a line an epoch, with the hours of computing since the first phase began: on the CPU its processor
+time over its threads, so that a paused run is not charged. `app.training.export_captioner` makes the shipped file.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import copy
 import io
+import json
 import math
 import os
 import re
@@ -31,7 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -51,28 +53,32 @@ def words_of(caption: str) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class CaptionedPictures:
-    names: list[str]
     pixels: np.ndarray  # (pictures, SIDE, SIDE, 3) uint8
     captions: list[list[list[str]]]  # a picture, its captions, their words
 
     def __add__(self, other: CaptionedPictures) -> CaptionedPictures:
-        return CaptionedPictures(
-            self.names + other.names, np.concatenate([self.pixels, other.pixels]), self.captions + other.captions
-        )
+        return CaptionedPictures(np.concatenate([self.pixels, other.pixels]), self.captions + other.captions)
 
 
-def read(path: Path) -> CaptionedPictures:
-    """All pictures of a zip, squeezed to SIDE x SIDE, with their captions."""
+def read_captions(path: Path) -> Iterator[tuple[bytes, list[list[str]]]]:
+    """Each picture's file with its captions' words, from a zip."""
     captions: dict[str, list[list[str]]] = {}
     with zipfile.ZipFile(path) as archive:
         for line in archive.read("captions.tsv").decode().splitlines():
             name, _, caption = line.split("\t")
             captions.setdefault(name, []).append(words_of(caption))
-        pixels = np.empty((len(captions), SIDE, SIDE, 3), np.uint8)
-        for i, name in enumerate(captions):
-            with Image.open(io.BytesIO(archive.read(name))) as picture:
-                pixels[i] = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-    return CaptionedPictures(list(captions), pixels, list(captions.values()))
+        for name, group in captions.items():
+            yield archive.read(name), group
+
+
+def read(path: Path) -> CaptionedPictures:
+    """All pictures of a zip, squeezed to SIDE x SIDE, with their captions."""
+    pixels, captions = [], []
+    for encoded, group in read_captions(path):
+        with Image.open(io.BytesIO(encoded)) as picture:
+            pixels.append(np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)))
+        captions.append(group)
+    return CaptionedPictures(np.stack(pixels), captions)
 
 
 def make_vocabulary(pictures: CaptionedPictures, seen: int) -> list[str]:
@@ -232,7 +238,7 @@ def batches(
     pictures: CaptionedPictures, index: dict[str, int], size: int, random: np.random.Generator
 ) -> Iterator[Any]:
     """One epoch of (rows, ids): every picture once, with `per` of its captions, each caption a row."""
-    order = random.permutation(len(pictures.names))
+    order = random.permutation(len(pictures.captions))
     per = 5
     for k in range(0, len(order) - size // per + 1, max(1, size // per)):
         rows, ids = [], []
@@ -328,12 +334,11 @@ def self_critical_loss(
     return -(advantage * torch.stack(log_p, 1) * mask).sum() / mask.sum(), float(rewards.mean())
 
 
-def export(out: Path, phase: str, target: Path) -> None:
-    """OUT/PHASE.pt in half precision with its vocabulary, as the program reads it."""
-    state = torch.load(out / f"{phase}.pt", map_location="cpu", weights_only=True)
-    halves = {k: v.half().contiguous() for k, v in sorted(state.items()) if not k.endswith("num_batches_tracked")}
-    vocabulary = (out / "vocabulary.txt").read_text("utf-8").rstrip("\n")
-    save_file(halves, target, metadata={"vocabulary": vocabulary})
+def hours(out: Path) -> float:
+    """Of computing so far, over all phases."""
+    curve = out / "curve.jsonl"
+    lines = curve.read_text("utf-8").splitlines() if curve.exists() else []
+    return float(json.loads(lines[-1])["hours"]) if lines else 0.0
 
 
 def main() -> None:
@@ -350,12 +355,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=3, help="beam while choosing the epoch")
     parser.add_argument("--alpha", type=float, default=0.7)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("--export", type=Path, metavar="WEIGHTS", help="write the program's file and end")
-    args = parser.parse_args()
-    if args.export:
-        export(args.out, args.phase, args.export)
-        return
-    train(args)
+    train(parser.parse_args())
 
 
 def train(args: argparse.Namespace) -> None:
@@ -372,7 +372,8 @@ def train(args: argparse.Namespace) -> None:
     vocabulary = make_vocabulary(pictures, 4)
     (args.out / "vocabulary.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     index = {word: i for i, word in enumerate(vocabulary)}
-    model = Captioner(build_encoder(), CaptionDecoder(len(vocabulary))).to(device)
+    decoder = CaptionDecoder(len(vocabulary))
+    model = Captioner(build_encoder(), decoder).to(device)
     before = {"end-to-end": "frozen", "self-critical": "end-to-end"}.get(args.phase)
     if before:
         model.load_state_dict(torch.load(args.out / f"{before}.pt", map_location=device, weights_only=True))
@@ -388,7 +389,7 @@ def train(args: argparse.Namespace) -> None:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         epoch, best = saved["epoch"], saved["best"]
-    bf16 = bf16_pays(model.decoder, device)
+    bf16 = bf16_pays(decoder, device)
     caches = {}
     if not end_to_end:
         caches = {
@@ -396,7 +397,7 @@ def train(args: argparse.Namespace) -> None:
             "val": GridCache(model.encoder, val.pixels, device, 0),  # type: ignore[arg-type]
         }
     reward = Reward(pictures.captions) if args.phase == "self-critical" else None
-    steps_an_epoch = len(pictures.names) // max(1, args.captions // 5)
+    steps_an_epoch = len(pictures.captions) // max(1, args.captions // 5)
     total, step = args.epochs * steps_an_epoch, epoch * steps_an_epoch
 
     def examined() -> dict[str, float]:
@@ -412,7 +413,9 @@ def train(args: argparse.Namespace) -> None:
         random = np.random.default_rng(epoch)
         model.decoder.train()
         model.encoder.eval()  # batch statistics stay the published ones; the weights move with the gradient
-        begin, losses, rewards = time.perf_counter(), [], []
+        begin, begin_cpu = time.perf_counter(), time.process_time()
+        losses: list[float] = []
+        rewards: list[float] = []
         for rows, ids in batches(pictures, index, args.captions, random):
             for group in optimiser.param_groups:
                 decay = 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
@@ -429,8 +432,8 @@ def train(args: argparse.Namespace) -> None:
                     loss, got = self_critical_loss(model, grid, unique, reward, vocabulary)
                     rewards.append(got)
                 else:
-                    places = model.decoder.look(grid).select(torch.from_numpy(back).to(device))
-                    loss = loss_of(model.decoder, places, ids.to(device), args.smoothing)
+                    places = decoder.look(grid).select(torch.from_numpy(back).to(device))
+                    loss = loss_of(decoder, places, ids.to(device), args.smoothing)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 5.0)
@@ -447,8 +450,10 @@ def train(args: argparse.Namespace) -> None:
         print(
             f"{args.phase} {epoch}: loss {np.mean(losses):.3f}, {time.perf_counter() - begin:.0f} s, {line}", flush=True
         )
-        with (args.out / "curve.tsv").open("a") as curve:
-            curve.write(f"{args.phase}\t{epoch}\t{np.mean(losses):.4f}\t{line}\n")
+        took = (time.process_time() - begin_cpu) / args.threads if device.type == "cpu" else time.perf_counter() - begin
+        point = {"phase": args.phase, "epoch": epoch, "hours": hours(args.out) + took / 3600}
+        with (args.out / "curve.jsonl").open("a") as curve:
+            curve.write(json.dumps(point | {"loss": float(np.mean(losses))} | found) + "\n")
         if found["CIDEr"] > best:
             best = found["CIDEr"]
             torch.save(model.state_dict(), args.out / f"{args.phase}.pt")

@@ -193,7 +193,9 @@ def main() -> None:
     taught = training(run, read(args.data, args.cache), args.stopped)
     made = card(kind, args.architecture, file, run, preprocessing, taught, on)
     before, _ = measure.accuracy(measure.network(args.architecture, state), on, preprocessing)
-    lost = before - made.measured[0].top1
+    after = made.measured[0].top1
+    assert after is not None
+    lost = before - after
     print(f"{made.summary}\ntop-1 before coding {before:.2f} %, lost {lost:+.2f} points", flush=True)
     if lost > MOST_LOST:
         raise SystemExit(f"Coding costs {lost:.2f} points of top-1, more than {MOST_LOST}: no card is written.")

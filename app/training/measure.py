@@ -1,4 +1,5 @@
-"""Top-1 and top-5 on imagenet_dev, through the program's own decoding and preprocessing, in float32.
+"""Top-1 and top-5 on imagenet_dev, through the program's own decoding and preprocessing, in float32; of a captioner
+BLEU and CIDEr on flickr8k_val, through the program's own engine.
 
 python -m app.training.measure --card resnet18
     a model of the store, from its shipped file, as its card says; exit code 1 where the card says another figure.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ from app.store.sideload import LITE
 from app.training.pictures import in_zip
 
 BATCH = 50
+BEAM = 5  # of a captioner
 TOLERANCE = 0.2  # points: three pictures of 1,500, whose answers hang on the last digits of a sum
 
 
@@ -82,11 +85,52 @@ def measurement(model: str, top1: float, top5: float, on: Measured) -> Measureme
     return Measurement(str(on), round(top1, 2), round(top5, 2), f"python -m app.training.measure --card {model}")
 
 
-def _card(model: str, on: Measured, write: bool) -> int:
+def captions(store: Store, model: str, data: Path, limit: int | None = None) -> Measurement:
+    """BLEU-1 to BLEU-4 and CIDEr as the COCO evaluation computes them, on flickr8k_val, by the program's engine with
+    its beam of 5. `limit`: the first so many pictures."""
+    from app.engines.caption import CaptionEngine, Describe
+    from app.training.captioner import read_captions, scores, words_of
+    from app.worker import Ticket
+
+    engine = CaptionEngine(store, device="cpu")
+    ours, references = [], []
+    for encoded, group in islice(read_captions(data / "flickr8k_val.zip"), limit):
+        steps = engine.handle(Describe(pictures.decode(encoded), model, BEAM, details=False), Ticket("caption"))
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stopped:
+                ours.append(words_of(stopped.value.captions[0].text))
+                break
+        references.append(group)
+    found = scores(ours, references)
+    table = tuple((name, round(found[name], 3)) for name in ("CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4"))
+    where = f"flickr8k_val ({len(ours):,} pictures), beam {BEAM}"
+    return Measurement(where, None, None, f"python -m app.training.measure --card {model}", table)
+
+
+def _told(found: Measurement) -> str:
+    if found.top1 is None:
+        return ", ".join(f"{name} {value:.3f}" for name, value in found.scores)
+    return f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %"
+
+
+def _apart(one: Measurement, other: Measurement) -> float:
+    """How far two measurements differ at most, in points of the scores as a card shows them (0 to 100)."""
+    if one.top1 is None or other.top1 is None:
+        there = dict(other.scores)
+        return max(100 * abs(value - there[name]) for name, value in one.scores)
+    return max(abs(one.top1 - other.top1), abs((one.top5 or other.top5 or 0) - (other.top5 or 0)))
+
+
+def _card(model: str, data: Path, limit: int | None, write: bool) -> int:
     store = Store()
     card = store.card(model)
-    found = of_card(store, card, on)
-    print(f"{model}: top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} % on {found.data}", flush=True)
+    if card.task == "caption":
+        found = captions(store, model, data, limit)
+    else:
+        found = of_card(store, card, imagenet_dev(data, limit))
+    print(f"{model}: {_told(found)} on {found.data}", flush=True)
     if write:
         if card.origin != "embedded":
             raise SystemExit(f"{model} is not embedded: its card is not ours to write.")
@@ -95,8 +139,8 @@ def _card(model: str, on: Measured, write: bool) -> int:
         return 0
     said = [one for one in card.measured if one.data == found.data]
     for one in said:
-        differs = max(abs(one.top1 - found.top1), abs((one.top5 or found.top5 or 0) - (found.top5 or 0)))
-        print(f"its card says {one.top1:.2f} %, {one.top5:.2f} %: {differs:.2f} points away at most")
+        differs = _apart(one, found)
+        print(f"its card says {_told(one)}: {differs:.2f} points away at most")
         if differs > TOLERANCE:
             return 1
     if not said:
@@ -129,8 +173,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--limit", type=int, help="the first so many pictures")
     args = parser.parse_args()
-    on = imagenet_dev(args.data, args.limit)
-    return _card(args.card, on, args.write) if args.card else _file(args.weights, args.size, args.resize, on)
+    if args.card:
+        return _card(args.card, args.data, args.limit, args.write)
+    return _file(args.weights, args.size, args.resize, imagenet_dev(args.data, args.limit))
 
 
 if __name__ == "__main__":

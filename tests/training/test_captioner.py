@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
-from app.training import captioner
+from app.training import captioner, export_captioner
 
 CAPTIONS = [
     [["a", "dog", "runs", "on", "grass"], ["the", "brown", "dog", "is", "running"]],
@@ -35,7 +36,7 @@ def test_a_sentence_that_stops_short_is_worth_less() -> None:
 
 
 def test_vocabulary_begins_with_the_four_special_words() -> None:
-    pictures = captioner.CaptionedPictures(["a", "b", "c"], captioner.np.zeros((3, 2, 2, 3), "uint8"), CAPTIONS)
+    pictures = captioner.CaptionedPictures(np.zeros((3, 2, 2, 3), np.uint8), CAPTIONS)
     words = captioner.make_vocabulary(pictures, seen=2)
     assert words[:4] == ["<pad>", "<unknown>", "<start>", "<end>"]
     assert words[4] == "a"
@@ -47,7 +48,7 @@ def test_vocabulary_begins_with_the_four_special_words() -> None:
 def test_export_keeps_the_vocabulary(tmp_path: Path) -> None:
     torch.save({"decoder.bias": torch.zeros(5), "encoder.num_batches_tracked": torch.zeros(1)}, tmp_path / "frozen.pt")
     (tmp_path / "vocabulary.txt").write_text("<pad>\n<unknown>\n<start>\n<end>\ndog\n", "utf-8")
-    captioner.export(tmp_path, "frozen", tmp_path / "captioner.safetensors")
+    assert export_captioner.write_weights(tmp_path, "frozen", tmp_path / "captioner.safetensors") == 5
     with safe_open(tmp_path / "captioner.safetensors", "pt") as file:
         assert list(file.keys()) == ["decoder.bias"]
         assert file.get_tensor("decoder.bias").dtype == torch.float16
