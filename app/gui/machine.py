@@ -45,25 +45,32 @@ class Machine(QObject):
     def load(self, model: str) -> None:
         from app.engines.classify import LoadModel
 
-        self._ask(LoadModel(model), "load", self.tr("loading {0}…").format(model))
+        self._ask(LoadModel(model), "load", self.tr("loading {0}…").format(model), self._panel(model))
 
     def release(self, model: str) -> None:
         from app.engines.classify import ReleaseModel
 
-        self._ask(ReleaseModel(model), "release", self.tr("releasing {0}…").format(model))
+        self._ask(ReleaseModel(model), "release", self.tr("releasing {0}…").format(model), self._panel(model))
 
     def check(self, model: str) -> None:
-        """Try a file that has come, or that was verified, on the sample pictures."""
+        """Try a file that has come, or that was verified, on the sample pictures: of a classifier, whose answers are
+        right or wrong."""
         from app.engines.classify import CheckModel
 
+        if self._panel(model) != PANEL:
+            return
         self._ask(CheckModel(model), "check", self.tr("checking {0}…").format(model))
 
     def busy(self) -> str:
         """What is being done now, "" for nothing."""
         return next((text for _, text in self._waiting.values()), "")
 
-    def _ask(self, request: object, kind: str, text: str) -> None:
-        self._waiting[self._context.worker.control(PANEL, request)] = (kind, text)
+    def _panel(self, model: str) -> str:
+        """The worker's panel whose engine holds the model."""
+        return self._context.store.card(model).task
+
+    def _ask(self, request: object, kind: str, text: str, panel: str = PANEL) -> None:
+        self._waiting[self._context.worker.control(panel, request)] = (kind, text)
         self.busy_changed.emit(self.busy())
 
     @Slot(object)

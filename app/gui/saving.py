@@ -66,11 +66,16 @@ def choose_file(parent: QWidget, title: str, suggestion: str, kinds: str) -> tup
 
 def write_text(path: Path, content: str) -> str:
     """Writes the file whole. Returns a sentence where that failed, "" otherwise."""
+    # A byte order mark, or Excel takes UTF-8 for something else; JSON must have none.
+    encoding = "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8"
+    return write_bytes(path, content.encode(encoding, "replace"))
+
+
+def write_bytes(path: Path, content: bytes) -> str:
+    """The same for any content."""
     draft = path.with_name(f".{path.name}.part")
     try:
-        # A byte order mark, or Excel takes UTF-8 for something else; JSON must have none.
-        encoding = "utf-8-sig" if path.suffix.lower() == ".csv" else "utf-8"
-        draft.write_text(content, encoding, errors="replace", newline="")
+        draft.write_bytes(content)
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)

@@ -41,10 +41,12 @@ class Entry:
 
 
 class Timeline:
-    """Captions as they come; each lasts until the next one of its source, or until `stop`."""
+    """Captions as they come; each lasts until the next one of its source, or until `stop`. The newest `most` are kept:
+    a camera may look for days."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self._entries: list[Entry] = []
+        self._most = most
         self._open = False  # the last entry still lasts
 
     @property
@@ -62,6 +64,8 @@ class Timeline:
             self.stop(begin)
         self._entries.append(Entry(begin, begin, text, tuple(words), logprob, source))
         self._open = True
+        if self._most is not None:
+            del self._entries[: -self._most]
 
     def lasts(self, time: float) -> None:
         """The newest caption still holds at `time`. A clock that has gone back says nothing about it."""

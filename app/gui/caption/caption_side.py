@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.caption.caption_view import CaptionView
 from app.gui.caption.sentences_view import SentencesView
-from app.gui.caption.wording import UNSURE, percent
+from app.gui.caption.wording import percent
 from app.gui.theme import QUARTER, STEP, Theme, sized
 from app.gui.widgets.choices import Choices
 from app.gui.widgets.elided import ElidedLabel
@@ -224,10 +224,6 @@ class CaptionSide(QWidget):
 
     def show_sentences(self, captions: tuple[Caption, ...], chosen: int) -> None:
         self.sentences.show_captions(captions, chosen)
-
-    @staticmethod
-    def unsure_words() -> str:
-        return percent(UNSURE)
 
     def _switch(self, place: int) -> None:
         self._pages.setCurrentIndex(place)

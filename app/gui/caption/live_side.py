@@ -12,6 +12,7 @@ from app.gui.caption.live_view import LiveView
 from app.gui.caption.source_bar import SourceBar
 from app.gui.caption.wording import clock
 from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
+from app.gui.widgets.progress_line import ProgressLine
 from app.gui.widgets.thumbnails import Thumbnails
 
 LOWEST = 160  # pixels: below, there is no line under the picture
@@ -48,6 +49,7 @@ class LiveSide(QWidget):
         seeking.addWidget(self.seek, 1)
         seeking.addWidget(self.clock)
         self.attention = AttentionBar(theme, self)
+        self.progress = ProgressLine(theme, self, keep_room=False)  # of many pictures
         column = QVBoxLayout(self)
         column.setContentsMargins(STEP, STEP, STEP, STEP)
         column.setSpacing(QUARTER)
@@ -55,6 +57,7 @@ class LiveSide(QWidget):
         column.addWidget(self.pages, 1)
         column.addLayout(seeking)
         column.addWidget(self.attention)
+        column.addWidget(self.progress)
         self.setMinimumWidth(300)
         self.show_length(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -23,6 +24,14 @@ PACE = 3.0  # seconds over which captions are counted
 CLOSING = 0.05  # seconds that a source which is given up may take on the window's thread; its own thread ends it
 
 
+class Kind(enum.Enum):
+    """What a source is to who looks at it."""
+
+    STILL = "still"  # one picture, which neither plays nor ends
+    SLIDES = "slides"  # pictures one after the other, each with its caption
+    MOVING = "moving"  # a camera or a video
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What the network said of one frame. `forced`: so many words were chosen by the person."""
@@ -42,7 +51,9 @@ class Session(QObject):
 
     frame_changed = Signal()  # `frame`
     status_changed = Signal()  # `status`: playing, paused, ended, failed
+    leaving = Signal()  # the source, for another one
     source_changed = Signal()
+    jumped = Signal()  # the next frame has nothing to do with the last: after a pause, a failure, another place
     growing = Signal(object)  # Caption: some words more of the answer to come
     answered = Signal(object)  # Answer, every one
     failed = Signal(str)  # why there is none
@@ -54,9 +65,11 @@ class Session(QObject):
         self.model = ""  # the card's id; "" while there is none that could answer
         self.beam = 3
         self.source: Source | None = None
+        self.kind = Kind.STILL
         self.status: Status | None = None
         self.frame: Frame | None = None  # the newest
         self.capture: Capture | None = None
+        self._device = context.settings.value("device", "auto")
         self._looking = False  # the panel is in view
         self._rests = False  # paused because the panel is not in view
         self._pending = False  # a wake-up of the capture's thread is on its way
@@ -78,12 +91,13 @@ class Session(QObject):
 
     # The source
 
-    def play(self, source: Source, loop: bool = False) -> None:
+    def play(self, source: Source, kind: Kind, loop: bool = False) -> None:
         """Look at something else, from its beginning."""
         from app.media.capture import Capture
 
+        self.leaving.emit()
         self._let_go()
-        self.source, self.frame = source, None
+        self.source, self.kind, self.frame = source, kind, None
         self._described, self._broken = None, False
         self.capture = Capture(source, self._stir, loop=loop)
         self._rests = not self._looking
@@ -95,6 +109,7 @@ class Session(QObject):
 
     def stop(self) -> None:
         """Look at nothing."""
+        self.leaving.emit()
         self._let_go()
         self.source = self.status = self.frame = None
         self.source_changed.emit()
@@ -138,6 +153,16 @@ class Session(QObject):
 
         return self.status is not None and self.status.state in (State.LIVE, State.OPENING)
 
+    @property
+    def moving(self) -> bool:
+        """Whether other frames come by themselves."""
+        return self.playing and self.kind is not Kind.STILL
+
+    @property
+    def steadies(self) -> bool:
+        """Whether neighbouring frames show the same scene, so that a caption may outlast its frame."""
+        return self.kind is Kind.MOVING
+
     def toggle(self) -> None:
         if self.playing:
             self.pause()
@@ -147,6 +172,7 @@ class Session(QObject):
     def seek(self, seconds: float) -> None:
         if self.capture is not None:
             self.capture.seek(seconds)
+            self.jumped.emit()
 
     def look_on(self, looking: bool) -> None:
         """The panel has come into view, or is gone from it: then nothing is read, and no camera is on."""
@@ -191,11 +217,13 @@ class Session(QObject):
         self._pending = False
         if self.capture is None:
             return
-        before, self.status = self.status, self.capture.status
+        before, played, self.status = self.status, self.playing, self.capture.status
         frame = self.capture.newest()
         if frame is not None and frame is not self.frame:
             self.frame = frame
             self.frame_changed.emit()
+        if self.playing and not played:
+            self.jumped.emit()
         if before is None or _told(before) != _told(self.status):
             self.status_changed.emit()
         self._ask()
@@ -240,8 +268,18 @@ class Session(QObject):
             return
         from app.engines.caption import Describe  # only now: not before the window's first paint
 
+        self._follow_device()
         self._asked = (frame, len(prefix))
         self._ticket = self._context.worker.post(PANEL, Describe(frame.pixels, self.model, self.beam, prefix))
+
+    def _follow_device(self) -> None:
+        """The person has chosen another one since; the engine began with the one of the settings."""
+        from app.engines.models import UseDevice
+
+        device = self._context.settings.value("device", "auto")
+        if device != self._device:
+            self._device = device
+            self._context.worker.control(PANEL, UseDevice(device))
 
     @property
     def waiting(self) -> bool:

@@ -30,13 +30,13 @@ def shown(words: tuple[Word, ...], place: int) -> str:
     return text[:1].upper() + text[1:] if place == 0 else text
 
 
-def percent(p: float) -> str:
-    """One decimal, in the locale's way; what is nearly nothing or nearly all is not rounded to it."""
+def percent(p: float, digits: int = 1) -> str:
+    """In the locale's way; what is nearly nothing or nearly all is not rounded to it."""
     if 0 < p < 0.0005:
         return "< " + numbers.per_cent(0.1)
     if 0.9995 <= p < 1:
         return "> " + numbers.per_cent(99.9)
-    return numbers.per_cent(100 * p)
+    return numbers.per_cent(100 * p, digits)
 
 
 def logprob(value: float) -> str:

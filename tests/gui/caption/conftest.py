@@ -278,7 +278,7 @@ def answered(qtbot: Any) -> Callable[..., None]:
 
     def wait(panel: Any, text: str | None = None) -> None:
         def ready() -> bool:
-            caption = panel.caption
+            caption = panel.reading.caption
             return caption is not None and (text is None or caption.text == text) and not panel.session.waiting
 
         qtbot.waitUntil(ready, timeout=10_000)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from app.gui.caption.session import Kind
+
 RED = "a red bird sits on a branch"
 GREEN = "a frog on green grass"
 BLUE = "two people swim in the water"
@@ -20,9 +22,10 @@ def colour(panel: Any) -> str:
 
 @pytest.fixture
 def live(panel: Any, camera: Any, qtbot: Any, answered: Any) -> Any:
-    """A camera that has given one picture."""
+    """A camera that has given one picture; every raw caption is shown."""
+    panel.right.raw.setChecked(True)
     camera.frames.append("red")
-    panel.play_camera(camera)
+    panel.watching.play_camera(camera)
     answered(panel, RED)
     return panel
 
@@ -34,7 +37,7 @@ def test_the_sign_says_that_a_camera_is_on_and_pausing_lets_it_go(live: Any, cam
     camera.frames.append("red")  # a read in progress must come back first
     qtbot.waitUntil(lambda: camera.held == 0 and not live.left.bar.sign.on)
     assert live.left.view.note == "Paused"
-    assert live.caption.text == RED  # what was said stays
+    assert live.reading.caption.text == RED  # what was said stays
     qtbot.keyClick(live, Qt.Key.Key_Space)
     camera.frames.append("green")
     qtbot.waitUntil(lambda: camera.held == 1 and live.left.bar.sign.on)
@@ -109,10 +112,10 @@ def test_a_camera_that_fails_is_said_with_a_button_and_comes_back_by_itself(
     camera.fails = camera.fails_to_open = words
     qtbot.waitUntil(lambda: words in live.strips.sentences())
     assert not live.left.bar.sign.on
-    assert live._failure.buttons[0].text() == "Try again"
+    assert live.watching.failure.buttons[0].text() == "Try again"
     camera.fails = camera.fails_to_open = ""
     camera.frames.append("green")
-    live._failure.buttons[0].click()
+    live.watching.failure.buttons[0].click()
     answered(live, GREEN)
     assert live.strips.sentences() == []
 
@@ -122,8 +125,8 @@ def test_looking_at_a_word_holds_the_frame_and_the_sentence(live: Any, camera: A
     qtbot.mouseMove(view, view._placed[1].place.center().toPoint())
     qtbot.waitUntil(lambda: view.current == 1)
     camera.frames.append("green")
-    qtbot.waitUntil(lambda: live.newest.caption.text == GREEN)
-    assert live.caption.text == RED
+    qtbot.waitUntil(lambda: live.reading.newest.caption.text == GREEN)
+    assert live.reading.caption.text == RED
     assert colour(live) == "red"
     assert live.session.playing  # only looked at: nothing was paused
     qtbot.mouseMove(view, QPoint(view.width() - 2, view.height() - 2))
@@ -134,7 +137,7 @@ def test_looking_at_a_word_holds_the_frame_and_the_sentence(live: Any, camera: A
 def test_stepping_pauses_and_a_picked_word_is_about_the_frame_that_was_described(
     live: Any, camera: Any, engine: Any, qtbot: Any, answered: Any
 ) -> None:
-    described = live.answer.frame
+    described = live.reading.answer.frame
     qtbot.keyClick(live, Qt.Key.Key_Right)
     assert not live.session.playing
     camera.frames.append("green")
@@ -150,8 +153,9 @@ def test_stepping_pauses_and_a_picked_word_is_about_the_frame_that_was_described
 
 def test_a_video_has_a_place_that_can_be_chosen(panel: Any, hand: Any, qtbot: Any, answered: Any) -> None:
     video = hand("clip.mp4", live=False, length=10.0)
+    panel.right.raw.setChecked(True)
     video.frames += ["red", "green"]
-    panel.session.play(video)
+    panel.watching.play(video, Kind.MOVING)
     answered(panel, GREEN)
     assert panel.left.seek.isVisible()
     assert panel.left.clock.text() == "0:00 / 0:10"
@@ -168,7 +172,7 @@ def test_the_status_bar_says_how_fast_and_what_was_dropped(panel: Any, hand: Any
     said: list[str] = []
     panel.status_changed.connect(said.append)
     video.frames += ["red", "green"] * 20
-    panel.session.play(video)
+    panel.watching.play(video, Kind.MOVING)
     qtbot.waitUntil(lambda: any("captions/s" in text for text in said))
     text = next(text for text in said if "captions/s" in text)
     assert "ms from frame to text" in text

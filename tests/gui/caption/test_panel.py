@@ -42,7 +42,7 @@ def test_empty_it_says_what_to_do_and_samples_work_with_one_click(panel: Any, qt
     answered(panel)
     assert not panel.left.is_empty
     assert panel.session.source.name == "chelsea.jpg"
-    assert panel.left.view.frame is panel.answer.frame
+    assert panel.left.view.frame is panel.reading.answer.frame
 
 
 def test_a_dropped_picture_is_described(panel: Any, picture: Any, answered: Any) -> None:
@@ -58,7 +58,7 @@ def test_pasted_pixels(panel: Any, answered: Any) -> None:
     panel.paste()
     answered(panel, "two people swim in the water")
     assert panel.session.source.name == "Pasted picture"
-    assert panel.answer.frame.pixels[0, 0].tolist() == [220, 40, 20]  # BGR
+    assert panel.reading.answer.frame.pixels[0, 0].tolist() == [220, 40, 20]  # BGR
 
 
 def test_an_address_alone_is_not_fetched(panel: Any) -> None:
@@ -74,7 +74,7 @@ def test_a_broken_picture_says_so_in_its_place(panel: Any, picture: Any, qtbot: 
     panel.open_paths([picture("broken.jpg")])
     qtbot.waitUntil(lambda: panel.left.view.sentence != "")
     assert panel.left.view.sentence == "broken.jpg could not be opened: the file is empty."
-    assert panel.caption is None
+    assert panel.reading.caption is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_words_appear_as_they_are_decoded(panel: Any, picture: Any, engine: Any,
     panel.open_paths([picture("red.png")])
     qtbot.waitUntil(lambda: panel.right.caption.caption is not None and len(panel.right.caption.caption.words) == 3)
     assert panel.right.caption.caption.text == "a red bird"
-    assert panel.caption is None  # not an answer yet
+    assert panel.reading.caption is None  # not an answer yet
     engine.word_gate.release(1_000)
     answered(panel, RED)
 
@@ -116,7 +116,7 @@ def test_stepping_lights_the_word_and_lists_what_else_could_stand_there(
     assert runners(panel) == ["dog", "cat", "horse", "child", "bird"]
     assert "In place of “red” (61.0 %)" in panel.right.place.text()
     assert "“red”" in panel.left.attention.line.text()
-    assert panel.left.view._attention is panel.caption.words[1].attention
+    assert panel.left.view._attention is panel.reading.caption.words[1].attention
     qtbot.keyClick(panel, Qt.Key.Key_Left)
     assert panel.right.caption.current == 0
     panel.cancel()
@@ -140,9 +140,9 @@ def test_a_picked_word_leads_on_and_esc_goes_back(
 ) -> None:
     panel.open_paths([picture("red.png")])
     answered(panel)
-    panel.step(1)
-    panel.step(1)
-    panel.step(1)
+    panel.reading.step(1)
+    panel.reading.step(1)
+    panel.reading.step(1)
     qtbot.keyClick(panel, Qt.Key.Key_2)
     answered(panel, "a red cat sits on a branch")
     assert engine.seen[-1].prefix == ("a", "red", "cat")
@@ -150,7 +150,7 @@ def test_a_picked_word_leads_on_and_esc_goes_back(
     assert "underlined: your words" in panel.right.about.text()
     assert panel.right.own.isVisible()
     panel.cancel()
-    assert panel.caption.text == RED
+    assert panel.reading.caption.text == RED
     assert panel.right.caption.forced == 0
     assert not panel.right.own.isVisible()
 
@@ -158,7 +158,7 @@ def test_a_picked_word_leads_on_and_esc_goes_back(
 def test_a_click_on_a_bar_picks_too(panel: Any, picture: Any, answered: Any, qtbot: Any) -> None:
     panel.open_paths([picture("red.png")])
     answered(panel)
-    panel.step(-1)  # the last word
+    panel.reading.step(-1)  # the last word
     qtbot.mouseClick(panel.right.bars.rows[0], LEFT)
     answered(panel, "a red bird sits on a dog")
 
@@ -167,7 +167,7 @@ def test_unsure_words_are_marked_and_said(panel: Any, picture: Any, answered: An
     panel.open_paths([picture("red.png")])
     answered(panel)
     assert "Unsure of: bird." in panel.right.caption.accessibleDescription()
-    assert "dotted: unsure (below 30.0 %)" in panel.right.about.text()
+    assert "dotted: unsure (below 30 %)" in panel.right.about.text()
 
 
 def test_the_beam_is_chosen_remembered_and_shown(
@@ -181,8 +181,8 @@ def test_the_beam_is_chosen_remembered_and_shown(
     qtbot.waitUntil(lambda: panel.right.sentences.count() == 5)
     assert panel.test_context.settings.value("caption.beam", 0) == 5
     panel.right.sentences.itemClicked.emit(panel.right.sentences.item(2))
-    assert panel.caption.text == "a red bird sits on a street"
-    assert panel.right.caption.caption is panel.caption
+    assert panel.reading.caption.text == "a red bird sits on a street"
+    assert panel.right.caption.caption is panel.reading.caption
     assert "−8.50" in panel.right.about.text()
 
 
@@ -191,12 +191,12 @@ def test_attention_goes_and_comes_with_h(panel: Any, picture: Any, answered: Any
     answered(panel)
     together = panel.left.view._attention
     assert together.sum() == pytest.approx(1.0, abs=1e-5)
-    assert np.allclose(together, np.mean([word.attention for word in panel.caption.words], axis=0))
+    assert np.allclose(together, np.mean([word.attention for word in panel.reading.caption.words], axis=0))
     assert panel.left.view.has_heat
     qtbot.keyClick(panel, Qt.Key.Key_H)
     assert not panel.left.view.has_heat
     assert panel.test_context.settings.value("caption.attention", True) is False
-    panel.step(1)
+    panel.reading.step(1)
     assert not panel.left.view.has_heat
     qtbot.keyClick(panel, Qt.Key.Key_H)
     assert panel.left.view.has_heat

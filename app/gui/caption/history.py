@@ -1,0 +1,183 @@
+"""What was said when, as a list model: the timeline (app.text.timeline) with a small picture and its way out as a file.
+
+It outlives pauses and changes of the source. Its memory is bounded: the oldest captions go, the oldest pictures before
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QImage
+
+from app.gui.caption.wording import clock, sentence
+from app.gui.widgets.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from app.engines.caption import Caption
+    from app.media.sources import Frame
+    from app.text.timeline import Entry, Timeline
+
+MOST = 5000  # captions
+SMALL = (128, 96)  # pixels that a small picture has at most
+TIME_ROLE = int(Qt.ItemDataRole.UserRole) + 1  # "0:12 – 0:15 · clip.mp4"
+KEY_ROLE = TIME_ROLE + 1  # the row, for thumbnails
+FAILED_ROLE = TIME_ROLE + 2
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+@dataclass(eq=False)
+class Row:
+    """A caption, or why there is none. `path`: of a picture, which the small one is made from when it is in sight."""
+
+    text: str
+    source: str
+    begin: float
+    end: float
+    path: Path | None = None
+    failed: bool = False
+
+    @property
+    def when(self) -> str:
+        if self.end - self.begin >= 1:
+            return f"{clock(self.begin)} – {clock(self.end)}"
+        return clock(self.begin)
+
+
+class History(QAbstractListModel):
+    """The newest caption comes last. A row lasts while `hold` says so, until another one is said or `stop`."""
+
+    counted = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.rows: list[Row] = []
+        self.thumbnails = Thumbnails(_thumbnail, self)
+        self._timeline: Timeline | None = None
+
+    @property
+    def timeline(self) -> Timeline:
+        if self._timeline is None:
+            from app.text.timeline import Timeline  # only now: not before the window's first paint
+
+            self._timeline = Timeline(MOST)
+        return self._timeline
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return self.timeline.entries
+
+    # What comes in
+
+    def say(
+        self, caption: Caption, begin: float, source: str, frame: Frame | None = None, path: Path | None = None
+    ) -> None:
+        """`begin`: seconds on the source's clock. The small picture is made of the frame, or of the file."""
+        self._close_last(begin, source)
+        self.timeline.say(begin, caption.text, ((word.text, word.p) for word in caption.words), caption.logprob, source)
+        row = Row(sentence(caption), source, begin, begin, path)
+        if frame is not None:
+            self.thumbnails.put(row, small(frame.pixels))
+        self._append(row)
+
+    def fail(self, words: str, source: str, path: Path | None) -> None:
+        """A picture that could not be described. It stands in the list, not in what is exported."""
+        self._append(Row(words, source, 0.0, 0.0, path, failed=True))
+
+    def hold(self, time: float) -> None:
+        """The newest caption still holds."""
+        self.timeline.lasts(time)
+        self._stretch(time)
+
+    def stop(self, time: float) -> None:
+        """The newest caption holds no longer: the source is paused, at its end, another one."""
+        self.timeline.stop(time)
+        self._stretch(time)
+
+    def clear(self) -> None:
+        self.beginResetModel()
+        self.timeline.clear()
+        self.rows.clear()
+        self.thumbnails.forget()
+        self.endResetModel()
+        self.counted.emit()
+
+    def _close_last(self, time: float, source: str) -> None:
+        if self.rows and self.rows[-1].source == source:
+            self._stretch(time)
+
+    def _stretch(self, time: float) -> None:
+        if not self.rows or self.rows[-1].failed or time < self.rows[-1].end:
+            return
+        row, before = self.rows[-1], self.rows[-1].when
+        row.end = time
+        if row.when != before:  # seconds are shown: sixty answers a second change nothing
+            index = self.index(len(self.rows) - 1, 0)
+            self.dataChanged.emit(index, index, [TIME_ROLE])
+
+    def _append(self, row: Row) -> None:
+        surplus = len(self.rows) + 1 - MOST
+        if surplus > 0:
+            self.beginRemoveRows(_ROOT, 0, surplus - 1)
+            del self.rows[:surplus]
+            self.endRemoveRows()
+        place = len(self.rows)
+        self.beginInsertRows(_ROOT, place, place)
+        self.rows.append(row)
+        self.endInsertRows()
+        self.counted.emit()
+
+    # Qt
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self.rows)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.text
+        if role == TIME_ROLE:
+            return row.source if row.failed else f"{row.when} · {row.source}"
+        if role == KEY_ROLE:
+            return row
+        if role == FAILED_ROLE:
+            return row.failed
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return row.text
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{row.when}, {row.text}"
+        return None
+
+    def text_of(self, places: Iterable[int]) -> str:
+        """Lines to be pasted somewhere: the time, the caption."""
+        rows = [self.rows[place] for place in sorted(places)]
+        return "".join(f"{row.when}\t{row.text}\t{row.source}\n" for row in rows if not row.failed)
+
+
+def small(pixels: np.ndarray) -> QImage:
+    """A frame, (h, w, 3) BGR, as small as the list needs it."""
+    from app.media.opencv import import_cv2
+
+    cv2 = import_cv2()
+    height, width = pixels.shape[:2]
+    scale = min(SMALL[0] / width, SMALL[1] / height, 1.0)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    made = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return QImage(made.tobytes(), *size, 3 * size[0], QImage.Format.Format_BGR888).copy()
+
+
+def _thumbnail(key: object) -> QImage | None:
+    """For `Thumbnails`, on its thread: of a file; the one of a frame was kept as long as there was room."""
+    from app.gui.classify.answers import Item
+    from app.gui.classify.loader import thumbnail
+
+    assert isinstance(key, Row)
+    return thumbnail(Item(key.source, key.path)) if key.path is not None else None

@@ -1,0 +1,201 @@
+"""The timeline to look at: a small picture, the caption, when it held and where it came from."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QListView,
+    QPushButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import numbers
+from app.gui.caption.history import FAILED_ROLE, KEY_ROLE, TIME_ROLE, History, Row
+from app.gui.theme import CORNER, QUARTER, SIZES, STEP, Theme, paint_icon, sized, tabular
+from app.gui.widgets.elided import ElidedLabel
+
+PICTURE = QSize(64, 48)  # of a row
+Index = QModelIndex | QPersistentModelIndex
+
+
+class HistoryView(QWidget):
+    """See `app.gui.inside.Inside`. `chosen` carries the Row that the person wants to see again."""
+
+    copy_wanted = Signal()
+    save_wanted = Signal()
+    chosen = Signal(object)
+
+    def __init__(self, history: History, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._history = history
+        self.list = _List(history, theme, self)
+        self.list.activated.connect(lambda index: self.chosen.emit(index.data(KEY_ROLE)))
+        self.count = ElidedLabel("", self)
+        self.count.setProperty("quiet", True)
+        sized(self.count, "secondary")
+        self.copy = self._button(self.tr("Copy"), self.tr("Copy the chosen captions, or all (Ctrl+C)"))
+        self.copy.clicked.connect(self.copy_wanted)
+        self.save = self._button(
+            self.tr("Export…"), self.tr("Save as subtitles (SRT, WebVTT) or as a table (CSV, JSON) (Ctrl+S)")
+        )
+        self.save.clicked.connect(self.save_wanted)
+        self.clear = self._button(self.tr("Clear"), self.tr("Forget all captions of the timeline"))
+        self.clear.clicked.connect(history.clear)
+        row = QHBoxLayout()
+        row.setContentsMargins(STEP, 0, STEP, 0)
+        row.setSpacing(QUARTER)
+        row.addWidget(self.count, 1)
+        for button in (self.copy, self.save, self.clear):
+            row.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row)
+        column.addWidget(self.list, 1)
+        history.counted.connect(self._tell)
+        self._tell()
+
+    def places(self) -> list[int]:
+        """The rows that are chosen; all where none is."""
+        chosen = [index.row() for index in self.list.selectionModel().selectedIndexes()]
+        return chosen or list(range(self._history.rowCount()))
+
+    def _tell(self) -> None:
+        count = self._history.rowCount()
+        failed = sum(row.failed for row in self._history.rows) if count <= 500 else 0
+        words = self.tr("{0} captions").format(numbers.whole(count - failed)) if count else ""
+        if failed:
+            words += self.tr(", {0} pictures failed").format(numbers.whole(failed))
+        self.count.setText(words)
+        for button in (self.copy, self.save, self.clear):
+            button.setEnabled(count > 0)
+
+    def _button(self, words: str, tip: str) -> QPushButton:
+        button = QPushButton(words, self)
+        button.setProperty("flat", True)
+        button.setToolTip(tip)
+        return button
+
+
+class _List(QListView):
+    """Follows the newest caption while its end is in sight."""
+
+    def __init__(self, history: History, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setModel(history)
+        self.setItemDelegate(_Rows(history, theme, self))
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setUniformItemSizes(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMouseTracking(True)
+        self.setAccessibleName(self.tr("Timeline of captions"))
+        self.setStyleSheet("QListView { background: transparent; }")
+        history.thumbnails.ready.connect(self.viewport().update)
+        history.rowsAboutToBeInserted.connect(self._look)
+        history.rowsInserted.connect(self._follow)
+        self._at_end = True
+
+    def _look(self) -> None:
+        bar = self.verticalScrollBar()
+        self._at_end = bar.value() >= bar.maximum() - QUARTER
+
+    def _follow(self) -> None:
+        if self._at_end:
+            self.scrollToBottom()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left, right, Space, letters and digits are the panel's."""
+        panels = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Space)
+        if event.key() in panels or (event.text() and event.text().isalnum()):
+            event.ignore()
+            return
+        super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.model().rowCount() == 0:
+            painter = QPainter(self.viewport())
+            painter.setPen(self._theme.colour("secondary"))
+            words = self.tr("Captions are kept here with their times, ready to be copied or saved as subtitles.")
+            room = self.viewport().rect().adjusted(STEP, STEP, -STEP, -STEP)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), words)
+
+
+class _Rows(QStyledItemDelegate):
+    def __init__(self, history: History, theme: Theme, parent: QListView) -> None:
+        super().__init__(parent)
+        self._thumbnails, self._theme, self._list = history.thumbnails, theme, parent
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        lines = option.fontMetrics.height() + QFontMetrics(_small(option.font)).height()
+        return QSize(200, max(PICTURE.height(), lines) + 2 * QUARTER)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        place: QRect = option.rect
+        around = QRectF(place).adjusted(QUARTER + 1, 1, -QUARTER - 1, -1)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        if chosen or option.state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("soft"))
+            painter.drawRoundedRect(around, CORNER, CORNER)
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self._theme.colour("accent"), 2))
+            painter.drawRoundedRect(around, CORNER, CORNER)
+        picture = QRect(place.topLeft() + QPoint(STEP, QUARTER), PICTURE)
+        self._paint_picture(painter, picture, index)
+        small = _small(option.font)
+        high, low = option.fontMetrics.height(), QFontMetrics(small).height()
+        words = QRect(picture.right() + 2 * STEP, 0, place.right() - picture.right() - 3 * STEP, high)
+        words.moveTop(place.center().y() - (high + low) // 2)
+        elide = Qt.TextElideMode.ElideRight
+        painter.setPen(self._theme.colour("text"))
+        left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        painter.drawText(words, left, option.fontMetrics.elidedText(index.data(), elide, words.width()))
+        words.translate(0, high)
+        words.setHeight(low)
+        painter.setFont(tabular(small))
+        painter.setPen(self._theme.colour("secondary"))
+        below = QFontMetrics(tabular(small)).elidedText(index.data(TIME_ROLE), elide, words.width())
+        painter.drawText(words, left, below)
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, place: QRect, index: Index) -> None:
+        key: Row = index.data(KEY_ROLE)
+        if index.data(FAILED_ROLE):
+            icon = QRect(0, 0, 20, 20)
+            icon.moveCenter(place.center())
+            painter.fillRect(place, self._theme.colour("hairline"))
+            paint_icon(painter, icon, "warning", self._theme.colours.of("warning"))
+            return
+        pixmap = self._thumbnails.get(key)
+        if pixmap is None:
+            painter.fillRect(place, self._theme.colour("hairline"))
+            return
+        cut = QRect(0, 0, pixmap.width(), pixmap.height())
+        if cut.width() * place.height() > cut.height() * place.width():
+            cut.setWidth(round(cut.height() * place.width() / place.height()))
+        else:
+            cut.setHeight(round(cut.width() * place.height() / place.width()))
+        cut.moveCenter(QPoint(pixmap.width() // 2, pixmap.height() // 2))
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawPixmap(place, pixmap, cut)
+
+
+def _small(font: QFont) -> QFont:
+    small = QFont(font)
+    small.setPointSizeF(font.pointSizeF() * SIZES["secondary"])
+    return small
