@@ -1,0 +1,180 @@
+"""What is kept: the timeline, its ways out, many pictures at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QImage
+
+from app.gui.caption.session import Kind
+
+RED = "a red bird sits on a branch"
+GREEN = "a frog on green grass"
+
+
+@pytest.fixture
+def video(panel: Any, hand: Any, answered: Any) -> Any:
+    """A video that says two things, with every raw caption."""
+    panel.right.raw.setChecked(True)
+    made = hand("clip.mp4", live=False)
+    panel.watching.play(made, Kind.MOVING)
+    made.frames.append("red")
+    answered(panel, RED)
+    made.frames += ["red"] * 3
+    made.frames.append("green")
+    answered(panel, GREEN)
+    return made
+
+
+def test_each_sentence_is_kept_once_with_the_time_that_it_held(panel: Any, video: Any, qtbot: Any) -> None:
+    assert [row.text for row in panel.history.rows] == ["A red bird sits on a branch.", "A frog on green grass."]
+    first, second = panel.history.entries
+    assert (first.begin, first.end) == pytest.approx((1 / 30, 5 / 30))  # frames 1 to 4; the fifth says another thing
+    assert second.begin == pytest.approx(5 / 30)
+    assert first.source == "clip.mp4"
+    assert [word for word, _ in first.words] == RED.split()
+    video.ends = True
+    qtbot.waitUntil(lambda: panel.left.view.note == "The end")
+
+
+def test_it_outlives_a_pause_and_another_source(
+    panel: Any, video: Any, picture: Any, answered: Any, qtbot: Any
+) -> None:
+    panel.toggle()
+    panel.open_paths([picture("blue.png")])
+    answered(panel, "two people swim in the water")
+    assert [row.source for row in panel.history.rows] == ["clip.mp4", "clip.mp4", "blue.png"]
+
+
+def test_what_a_person_makes_of_a_sentence_is_not_written_down(panel: Any, picture: Any, answered: Any) -> None:
+    panel.open_paths([picture("red.png")])
+    answered(panel, RED)
+    panel.reading.step(1)
+    panel.reading.pick(0)
+    answered(panel, "dog red bird sits on a branch")
+    assert [entry.text for entry in panel.history.entries] == [RED]
+
+
+def test_its_memory_is_bounded(panel: Any, monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
+    from app.gui.caption import history
+    from app.media.sources import Frame
+
+    monkeypatch.setattr(history, "MOST", 10)
+    kept = history.History(panel)
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    described = engine.described("captioner", ["a", "dog"], 1, pixels)
+    for k in range(25):
+        kept.say(described.captions[0], float(k), "camera", Frame(pixels, k, float(k), 0.0, "camera"))
+    assert len(kept.rows) == kept.rowCount() == 10
+    assert (
+        [row.begin for row in kept.rows] == [entry.begin for entry in kept.entries] == [float(k) for k in range(15, 25)]
+    )
+    kept.thumbnails.stop()
+
+
+@pytest.mark.parametrize("ending", [".srt", ".vtt", ".csv", ".json"])
+def test_export(
+    panel: Any, video: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    target = tmp_path / f"captions{ending}"
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(target), ""))
+    panel.save()
+    qtbot.waitUntil(target.exists)
+    qtbot.waitUntil(lambda: any("Saved" in sentence for sentence in panel.strips.sentences()))
+    text = target.read_text("utf-8")
+    assert RED in text
+    assert GREEN in text
+    if ending == ".srt":
+        assert "00:00:00,033 --> 00:00:00,167" in text
+    if ending == ".json":
+        assert json.loads(text)["captions"][0]["caption"] == RED
+
+
+def test_export_without_an_ending_never_overwrites(
+    panel: Any, video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.srt").write_text("mine")
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(tmp_path / "mine"), ""))
+    panel.save()
+    assert "mine.srt is there already: save under another name." in panel.strips.sentences()
+    assert (tmp_path / "mine.srt").read_text() == "mine"
+
+
+def test_a_strip_of_the_words_is_saved_where_the_caption_has_the_focus(
+    panel: Any, picture: Any, answered: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel.open_paths([picture("red.png")])
+    answered(panel)
+    asked: list[str] = []
+
+    def choose(parent: Any, title: str, suggestion: str, kinds: str) -> tuple[str, str]:
+        asked.append(Path(suggestion).name)
+        return str(tmp_path / Path(suggestion).name), kinds
+
+    monkeypatch.setattr("app.gui.saving.choose_file", choose)
+    panel.right.caption.setFocus()
+    panel.save()
+    panel.left.view.setFocus()
+    panel.save()
+    assert asked == ["red words.png", "red attention.png"]
+    qtbot.waitUntil(lambda: len(list(tmp_path.glob("*.png"))) == 2 and not panel.files.threads())
+    strip = QImage(str(tmp_path / "red words.png"))
+    assert strip.text("Description") == RED
+    assert QImage(str(tmp_path / "red attention.png")).width() == 64
+
+
+def test_several_pictures_are_shown_one_after_the_other_and_all_are_listed(
+    panel: Any, picture: Any, qtbot: Any
+) -> None:
+    for name in ("blue-1.png", "broken.jpg", "green-2.png"):
+        picture(name)
+    folder = picture("red-3.png").parent
+    panel.open_paths([folder])
+    qtbot.waitUntil(lambda: len(panel.history.rows) == 4 and not panel.run.running)
+    assert panel.inside.isVisible()
+    assert panel.inside.current == "timeline"
+    assert [row.source for row in panel.history.rows] == ["blue-1.png", "broken.jpg", "green-2.png", "red-3.png"]
+    assert [row.failed for row in panel.history.rows] == [False, True, False, False]
+    assert "the file is empty" in panel.history.rows[1].text
+    assert [(entry.begin, entry.end) for entry in panel.history.entries] == [(0.0, 4.0), (8.0, 12.0), (12.0, 16.0)]
+    view = panel.inside.view("timeline")
+    assert view.count.text() == "3 captions, 1 pictures failed"
+    view.list.setFocus()
+    view.list.setCurrentIndex(panel.history.index(2, 0))
+    panel.copy()
+    assert QGuiApplication.clipboard().text() == "0:08 – 0:12\tA frog on green grass.\tgreen-2.png\n"
+    qtbot.keyClick(view.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: panel.session.source.name == "green-2.png")
+    view.clear.click()
+    assert panel.history.rowCount() == 0
+
+
+def test_a_caption_of_a_video_leads_back_to_its_moment(panel: Any, hand: Any, answered: Any, qtbot: Any) -> None:
+    panel.right.raw.setChecked(True)
+    made = hand("clip.mp4", live=False, length=10.0)
+    panel.watching.play(made, Kind.MOVING)
+    made.frames.append("red")
+    answered(panel, RED)
+    panel._go_to(panel.history.rows[0])
+    made.frames += ["green"] * 2
+    qtbot.waitUntil(lambda: made.seeks == [pytest.approx(1 / 30)])
+
+
+def test_captions_hold_still(panel: Any, hand: Any, qtbot: Any, answered: Any) -> None:
+    camera = hand()
+    panel.watching.play_camera(camera)
+    camera.frames.append("red")
+    answered(panel, RED)
+    camera.frames.append("green")  # once is not enough
+    qtbot.waitUntil(lambda: panel.reading.newest.caption.text == GREEN)
+    assert panel.reading.caption.text == RED
+    assert panel.right.caption.caption.text == RED
+    panel.right.raw.setChecked(True)
+    camera.frames.append("green")
+    answered(panel, GREEN)
+    assert [row.text for row in panel.history.rows] == ["A red bird sits on a branch.", "A frog on green grass."]
