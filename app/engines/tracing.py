@@ -62,12 +62,15 @@ class Block:
 
 
 class Traced:
-    """`net` takes one tensor and gives one. It must be in evaluation mode and must not branch on values."""
+    """`net` takes one tensor and gives one. It must be in evaluation mode and must not branch on values. `method`: what
+    is followed, where that is not all of it."""
 
-    def __init__(self, net: torch.nn.Module) -> None:
+    def __init__(self, net: torch.nn.Module, method: str = "forward") -> None:
         from torch import fx
 
         class Calls(fx.Tracer):
+            traced_func_name = method
+
             def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
                 return next(m.children(), None) is None
 

@@ -44,7 +44,7 @@ def strip(pixels: np.ndarray, words: Sequence[Word]) -> np.ndarray:
     for k in range(count):
         left, top = GAP + k % COLUMNS * cell[0], GAP + k // COLUMNS * cell[1]
         word = words[k - 1] if k else None
-        picture = small if word is None or word.attention is None else _lit(small, word.attention)
+        picture = small if word is None or word.attention is None else lit(small, word.attention)
         sheet.paste(Image.fromarray(picture), (left + (cell_width - width) // 2, top))
         if word is not None:
             _write(draw, word, left, top + height + LINE // 2, cell_width)
@@ -71,7 +71,7 @@ def _shrunk(pixels: np.ndarray) -> np.ndarray:
     )
 
 
-def _lit(small: np.ndarray, attention: np.ndarray) -> np.ndarray:
+def lit(small: np.ndarray, attention: np.ndarray) -> np.ndarray:
     """The map, smoothed by cubic interpolation between the network's own few places, laid on the picture in grey, so
     that its colours are the map's."""
     height, width = small.shape[:2]

@@ -39,6 +39,26 @@ class CaptionState(NamedTuple):
         return CaptionState(self.h[rows], self.c[rows])
 
 
+class Gates(NamedTuple):
+    """What happens in an LSTM cell, (batch, width) each. i, f, o lie between 0 and 1; g, h between -1 and 1."""
+
+    i: Tensor  # input gate: how much of g is taken in
+    f: Tensor  # forget gate: how much of the cell state is kept
+    g: Tensor  # what may be taken in
+    o: Tensor  # output gate: how much of the cell state is let out
+    c: Tensor  # f · c + i · g
+    h: Tensor  # o · tanh c
+
+
+def opened(cell: nn.LSTMCell, x: Tensor, state: CaptionState) -> Gates:
+    """One step of `cell` with its gates: h and c are what `cell(x, (h, c))` gives. `x` (batch, inputs)."""
+    sums = F.linear(x, cell.weight_ih, cell.bias_ih) + F.linear(state.h, cell.weight_hh, cell.bias_hh)
+    i, f, g, o = sums.chunk(4, dim=-1)  # the order in which torch keeps them
+    i, f, g, o = torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
+    c = f * state.c + i * g
+    return Gates(i, f, g, o, c, o * torch.tanh(c))
+
+
 class CaptionDecoder(nn.Module):
     """An LSTM that looks at a grid of features while it speaks."""
 
@@ -70,7 +90,7 @@ class CaptionDecoder(nn.Module):
     def step(self, words: Tensor, state: CaptionState, places: Places) -> tuple[Tensor, Tensor, CaptionState]:
         """`words` (batch,) just spoken -> logits (batch, vocabulary), attention (batch, places), state."""
         top, attention, state = self._step(self.dropout(self.embedding(words)), state, places)
-        return self._logits(top), attention, state
+        return self.logits(top), attention, state
 
     def forward(self, places: Places, words: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing: `words` (batch, length) beginning with START -> logits (batch, length, vocabulary),
@@ -82,20 +102,25 @@ class CaptionDecoder(nn.Module):
             top, attention, state = self._step(spoken[:, t], state, places)
             tops.append(top)
             attentions.append(attention)
-        return self._logits(torch.stack(tops, 1)), torch.stack(attentions, 1)
+        return self.logits(torch.stack(tops, 1)), torch.stack(attentions, 1)
 
-    def _step(self, spoken: Tensor, state: CaptionState, places: Places) -> tuple[Tensor, Tensor, CaptionState]:
-        query = self.query(state.h).unsqueeze(1)  # (batch, 1, width)
+    def attend(self, h: Tensor, places: Places) -> tuple[Tensor, Tensor]:
+        """`h` (batch, width) of the step before -> attention (batch, places), what is seen (batch, features)."""
+        query = self.query(h).unsqueeze(1)  # (batch, 1, width)
         energy = self.energy(torch.tanh(places.keys + query)).squeeze(-1)  # (batch, places)
         attention = F.softmax(energy.float(), dim=-1)
         seen = (attention.to(places.values.dtype).unsqueeze(1) @ places.values).squeeze(1)  # (batch, features)
-        seen = torch.sigmoid(self.gate(state.h)) * seen
-        h, c = self.cell(torch.cat([spoken, seen], dim=-1), (state.h, state.c))
-        return torch.cat([h, seen], dim=-1), attention, CaptionState(h, c)
+        return attention, torch.sigmoid(self.gate(h)) * seen
 
-    def _logits(self, top: Tensor) -> Tensor:
+    def logits(self, top: Tensor) -> Tensor:
+        """`top` (…, width + features): the new h, and what is seen -> (…, vocabulary)."""
         word = self.dropout(self.to_word(self.dropout(top)))  # (…, embedding)
         return F.linear(word, self.embedding.weight, self.bias)
+
+    def _step(self, spoken: Tensor, state: CaptionState, places: Places) -> tuple[Tensor, Tensor, CaptionState]:
+        attention, seen = self.attend(state.h, places)
+        h, c = self.cell(torch.cat([spoken, seen], dim=-1), (state.h, state.c))
+        return torch.cat([h, seen], dim=-1), attention, CaptionState(h, c)
 
 
 class PlainDecoder(nn.Module):
