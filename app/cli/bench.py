@@ -9,6 +9,7 @@ examples:
   triptych bench classify                          every model that is here, against bare libraries
   triptych bench classify --model resnet18 --json
   triptych bench ui --panel classify               is the window live while a folder is classified?
+  triptych bench ui --panel caption --minutes 30   half an hour live: pace, delays, memory
   triptych bench start                             how long until the window is painted
 
 Rounds of all competitors follow one another (A B C A B C …), so that a machine's moods meet all of them; what is
@@ -49,14 +50,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     ui = inner.add_parser(
         "ui",
         help="how late the window's event loop is while it works",
-        description="Opens the real window without a screen, classifies a folder in it and measures how late a timer "
-        "of 5 ms fires.",
+        description="Opens the real window without a screen, classifies a folder or looks at a moving picture in it, "
+        "and measures how late a timer of 5 ms fires.",
         parents=[debug],
         allow_abbrev=False,
     )
-    ui.add_argument("--panel", choices=("classify",), default="classify")
+    ui.add_argument("--panel", choices=("classify", "caption"), default="classify")
     ui.add_argument("--samples", type=_count, default=10_000, metavar="N", help="timer events (default: 10,000)")
     ui.add_argument("--seconds", type=_count, metavar="N", help="stop after this long, with fewer samples")
+    ui.add_argument("--minutes", type=_count, metavar="N", help="caption: look on for this long instead")
+    ui.add_argument("--beam", type=_count, default=3, metavar="N", help="caption: 1 is greedy (default: 3)")
     ui.add_argument("--json", action="store_true", help="one JSON object with all figures")
     ui.set_defaults(run=_ui)
 
@@ -84,7 +87,10 @@ def _classify(options: argparse.Namespace) -> int:
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from app.cli.bench_ui import run
+    if options.panel == "caption":
+        from app.cli.bench_ui_caption import run
+    else:
+        from app.cli.bench_ui import run
 
     return run(options)
 

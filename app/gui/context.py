@@ -60,6 +60,9 @@ class Panel(Protocol):
     def hidden(self) -> None: ...
     def toggle_inside(self) -> None: ...
 
+    def ready_models(self) -> list[str]:
+        """The ids of the models that will answer, to be loaded before they are needed."""
+
     def models_changed(self) -> None:
         """The choice of models, or which of their files are here, has changed: see `chosen_models`."""
 

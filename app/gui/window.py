@@ -124,13 +124,9 @@ class MainWindow(QMainWindow):
     # Coming up and going away
 
     def warm_up(self) -> None:
-        """After the first paint: start the engine thread, find the device, load the models of the panel."""
-        from app.store.catalog import State
-
+        """After the first paint: start the engine thread, find the device, load the models of the panel in view."""
         self.context.worker.start()
-        store = self.context.store
-        ready = [model for model in chosen_models(self.context) if store.state(store.card(model)) is State.READY]
-        self.machine.start(ready)
+        self.machine.start(self.panel.ready_models() if self.panel is not None else ())
         self.status.look()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -260,6 +260,9 @@ class CaptionPanel(Leaves):
         self.watching.watch_cameras(False)
         self._look_on()
 
+    def ready_models(self) -> list[str]:
+        return [self.session.model] if self.session.model else []
+
     def models_changed(self) -> None:
         from app.store.catalog import State
 

@@ -200,6 +200,9 @@ class ClassifyPanel(Leaves):
     def inside_changed(self) -> None:
         self._fill_labels()
 
+    def ready_models(self) -> list[str]:
+        return list(self.session.models)
+
     def models_changed(self) -> None:
         self.models.refresh()
         self.explanations.models_changed()
