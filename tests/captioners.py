@@ -1,4 +1,5 @@
-"""A captioner with random weights in the layout of the embedded one, with its card, in a folder of weights."""
+"""A captioner in the layout of the embedded one, with its card, in a folder of weights: EfficientNet-Lite0's encoder,
+so that pictures differ, and a decoder with random weights."""
 
 from __future__ import annotations
 
@@ -8,17 +9,22 @@ from typing import Any
 from app.media.preprocess import Preprocessing
 from app.store.cards import Card, Measurement, write_card
 from app.store.fingerprints import sha256_of
-from app.store.vocabulary import KEY, SPECIAL
+from app.store.vocabulary import END, KEY, SPECIAL
 
+ROOT = Path(__file__).resolve().parent.parent
 MODEL = "captioner"
-WORDS = (*SPECIAL, *"a the dog man woman child in on of and is with red blue ball snow water field runs sits".split())
+WORDS = (
+    *SPECIAL, "a", "the", "dog", "man", "woman", "child", "in", "on", "of", "and", "is", "with", "red", "blue", "ball",
+    "snow", "water", "field", "runs", "sits",
+)  # fmt: skip
 SQUEEZED = Preprocessing(crop=224, mean=(127 / 255,) * 3, deviation=(128 / 255,) * 3, squeeze=True)
 
 
-def state_dict(seed: int = 3, words: int = len(WORDS)) -> dict[str, Any]:
+def state_dict(seed: int = 8, words: int = len(WORDS)) -> dict[str, Any]:
     """Half precision, without counters. Larger weights than a fresh network's: its words then depend on the picture
     and on what was said before."""
     import torch
+    from safetensors.torch import load_file
 
     from app.store import architectures
 
@@ -30,7 +36,11 @@ def state_dict(seed: int = 3, words: int = len(WORDS)) -> dict[str, Any]:
             if name.startswith("decoder.") and tensor.dim() > 1:
                 tensor.mul_(3.0)
             if name == "decoder.embedding.weight":
-                tensor.mul_(8.0)
+                tensor.mul_(4.0)
+        state["decoder.to_word.weight"][:, 512:] *= 0.1  # of what is seen: else one word is said for ever
+        state["decoder.bias"][END] = -0.5
+    encoder = load_file(ROOT / "weights" / "efficientnet-lite0.safetensors")
+    state |= {f"encoder.{name}": tensor for name, tensor in encoder.items() if not name.startswith("fc.")}
     return {name: tensor.half() for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
 
 

@@ -1,0 +1,220 @@
+"""`triptych caption`: pictures, folders, videos, cameras, and everything that can be given wrongly."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pysubs2
+import pytest
+from PIL import Image
+
+from app.cli.caption_time import _clock
+from app.store import locate
+from tests import captioners
+from tests.cli.conftest import Command
+from tests.conftest import CACHE
+from tests.media.fakes import FakeCamera, FakeCameras
+
+SAMPLES = locate.bundled("assets") / "samples"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("weights")
+    captioners.write(made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _random_weights(_own_home: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """…and the cache of converted networks that the other tests have: converting takes seconds."""
+    real = locate.bundled
+    monkeypatch.setattr(locate, "bundled", lambda name: folder if name == "weights" else real(name))
+    home = Path(os.environ["TRIPTYCH_HOME"])
+    home.mkdir(exist_ok=True)
+    CACHE.mkdir(exist_ok=True)
+    (home / "cache").symlink_to(CACHE, target_is_directory=True)
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Two scenes of two seconds, ten frames a second."""
+    import cv2
+
+    path = tmp_path / "film.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"mp4v"), 10, (320, 240))
+    for name in ("chelsea", "rocket"):
+        picture = cv2.resize(cv2.imread(str(SAMPLES / f"{name}.jpg")), (320, 240))
+        for _ in range(20):
+            writer.write(picture)
+    writer.release()
+    return path
+
+
+def test_pictures_for_a_person(command: Command, picture: Path) -> None:
+    out, err = command("caption", picture, SAMPLES / "chelsea.jpg", "--beam", "2")
+    first, second = out.strip().split("\n\n")
+    assert first.splitlines()[0] == str(picture)
+    assert second.splitlines()[0] == str(SAMPLES / "chelsea.jpg")
+    for block in (first, second):
+        lines = block.splitlines()
+        assert set(lines[1].split()) <= set(captioners.WORDS)
+        assert "captioner" in lines[-1]
+        assert " ms" in lines[-1]
+    assert "2 pictures in " in err
+
+
+def test_json(command: Command, tmp_path: Path, picture: Path) -> None:
+    out, _ = command("caption", "--json", picture, tmp_path / "gone.png", SAMPLES, code=1)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [Path(one["path"]).name for one in found] == [
+        picture.name, "gone.png", "astronaut.jpg", "chelsea.jpg", "coffee.jpg", "rocket.jpg",
+    ]  # fmt: skip
+    assert found[1].keys() == {"path", "error"}
+    assert "there is no such file" in found[1]["error"]
+    for one in (*found[:1], *found[2:]):
+        assert one.keys() == {"path", "caption", "logprob", "words", "alternatives", "ms"}
+        assert " ".join(word["word"] for word in one["words"]) == one["caption"]
+        assert all(0 < word["p"] <= 1 for word in one["words"])
+        assert one["logprob"] < 0
+        assert 1 <= len(one["alternatives"]) <= 2
+        assert all(other.keys() == {"caption", "logprob"} for other in one["alternatives"])
+        assert one["caption"] not in [other["caption"] for other in one["alternatives"]]
+        assert one["ms"] > 0
+
+
+def test_greedy_has_no_alternatives(command: Command, picture: Path) -> None:
+    (line,) = command("caption", "--json", "--beam", "1", picture)[0].splitlines()
+    assert json.loads(line)["alternatives"] == []
+
+
+def test_attention_is_drawn(command: Command, tmp_path: Path, picture: Path) -> None:
+    other = tmp_path / "sub" / picture.name
+    other.parent.mkdir()
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(other)
+    strips = tmp_path / "new" / "strips"
+    out, _ = command("caption", "--json", picture, other, "--attention", strips)
+    captions = [json.loads(line)["caption"] for line in out.splitlines()]
+    drawn = sorted(strips.iterdir())
+    assert [file.name for file in drawn] == ["grün 1-2.png", "grün 1.png"]  # one name, two pictures
+    for file, caption in zip(drawn, reversed(captions), strict=True):
+        with Image.open(file) as image:
+            assert image.info["Description"] == caption
+    before = drawn[1].read_bytes()
+    drawn[1].write_bytes(b"mine")
+    _, err = command("caption", picture, "--attention", strips, code=1)
+    assert "grün 1.png is there already; --overwrite writes over it" in err
+    assert drawn[1].read_bytes() == b"mine"
+    command("caption", picture, "--attention", strips, "--overwrite")
+    assert drawn[1].read_bytes() == before
+
+
+@pytest.mark.parametrize("ending", ["srt", "vtt", "csv", "json"])
+def test_a_video_becomes_subtitles(command: Command, film: Path, tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"film.{ending}"
+    out, err = command("caption", film, "--srt", target, "--every", "0.5", "--json")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert told
+    assert told[0]["begin"] == 0
+    assert told[-1]["end"] == pytest.approx(4.0, abs=0.11)
+    assert [one["begin"] for one in told[1:]] == [one["end"] for one in told[:-1]]
+    assert f"{len(told)} captions are in film.{ending}" in err
+    if ending in ("srt", "vtt"):
+        events = list(pysubs2.load(str(target)))
+        assert [event.text for event in events] == [one["caption"] for one in told]
+        assert [event.start / 1000 for event in events] == pytest.approx([one["begin"] for one in told], abs=0.001)
+    else:
+        assert all(one["caption"] in target.read_text("utf-8") for one in told)
+    target.write_text("mine")
+    _, err = command("caption", film, "--srt", target, code=1)
+    assert "--overwrite" in err
+    assert target.read_text() == "mine"
+
+
+def test_a_video_is_told_with_its_times(command: Command, film: Path) -> None:
+    out, err = command("caption", film, "--every", "1")
+    assert out.startswith("0:00.0  ")
+    assert "4 looks at 0:03.0 of video" in err
+
+
+def test_times_are_written_as_people_do() -> None:
+    assert [_clock(seconds) for seconds in (0, 7.46, 59.99, 3727.5)] == ["0:00.0", "0:07.5", "1:00.0", "1:02:07.5"]
+
+
+def test_a_camera_is_looked_through(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    camera = FakeCamera("Lid camera")
+    FakeCameras(camera).install(monkeypatch)
+    target = tmp_path / "seen.srt"
+    out, err = command("caption", "--camera", "0", "--seconds", "0.3", "--srt", target)
+    assert out.startswith("0:00.")
+    assert set(out.split()[1:]) & set(captioners.WORDS)
+    assert "from frame to text" in err
+    assert target.exists()
+    assert not camera.on
+
+
+def test_a_camera_that_is_not_there(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    unplugged = FakeCamera(index=3)
+    unplugged.plugged = False
+    FakeCameras(unplugged).install(monkeypatch)
+    _, err = command("caption", "--camera", "3", "--seconds", "1", code=1)
+    assert "Camera 3 is not plugged in" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "What is to be described?"),
+        (["a.jpg", "--camera", "0"], "Either a camera or files"),
+        (["a.jpg", "--seconds", "5"], "--seconds goes with --camera"),
+        (["a.jpg", "--srt", "a.srt"], "--srt and --every go with one video"),
+        (["a.mp4", "b.jpg"], "A video is described alone"),
+        (["a.mp4", "--attention", "d"], "--attention goes with pictures"),
+        (["a.mp4", "--srt", "a.doc"], "--srt wants a name that ends with .srt"),
+        (["--camera", "0", "--every", "1"], "don't go with --camera"),
+        (["a.jpg", "--beam", "11"], "“11” is not a number from 1 to 10"),
+        (["a.mp4", "--every", "0"], "“0” is not a number of seconds above zero"),
+        (["a.mp4", "--every", "nan"], "“nan” is not a number of seconds"),
+        (["--camera", "-1"], "“-1” is not a camera's number"),
+        (["--camera", "x"], "“x” is not a camera's number"),
+        ([""], "an empty name can't be opened"),
+        (["a.jpg", "--model", "efficientnet"], "There is no model “efficientnet”"),
+        (["a.jpg", "--model", "captioner,captioner2"], "There is no model “captioner2”"),
+    ],
+)
+def test_wrong_usage(command: Command, arguments: list[str], said: str) -> None:
+    out, err = command("caption", *arguments, code=2)
+    assert said in err
+    assert not out
+
+
+def test_a_classifier_describes_nothing_and_the_captioner_classifies_nothing(command: Command, picture: Path) -> None:
+    _, err = command("classify", picture, "--model", "captioner", code=2)
+    assert "The model “captioner” doesn't classify pictures (its task is “caption”)" in err
+    _, err = command("caption", picture, "--model", "resnet18", code=2)
+    assert "resnet18" in err
+
+
+def test_damaged_videos(command: Command, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"nothing" * 100)
+    _, err = command("caption", bad, "--srt", tmp_path / "bad.srt", code=1)
+    assert err.startswith("triptych: bad.mp4")
+    assert not (tmp_path / "bad.srt").exists()
+
+
+def test_the_captioner_is_among_the_models(command: Command, folder: Path) -> None:
+    (line,) = [line for line in command("models", "list")[0].splitlines() if line.startswith("captioner")]
+    assert "ready" in line
+    assert "CIDEr 0.581" in line
+    out, _ = command("models", "list", "--json")
+    (card,) = [json.loads(line) for line in out.splitlines()]
+    assert card["task"] == "caption"
+    assert card["measured"][0]["scores"] == {"CIDEr": 0.581, "BLEU-4": 0.225}
+    assert card["measured"][0]["top1"] is None
+    out, _ = command("models", "verify", "captioner")
+    assert out.startswith("sound")
+    assert "CIDEr 0.581, BLEU-4 0.225 on a test, measured by us" in out
