@@ -1,9 +1,9 @@
-"""The figure of a network, alive: what is asked, what is answered, and the engine that records it.
+"""The figure of a network, alive: what is asked, what is answered, and how a traced network becomes a description.
 
-A `Figure` is a plain description, made to be drawn: nodes in columns and lanes, edges, cells that can fold. It knows
-nothing of classifiers; whoever can describe a network so (a captioner unrolled over its words, a translator's layers
-over its tokens) can show it. Here it is made from the modules of a network that takes a picture, by one pass through
-torch (app.engines.tracing): no shape is typed in, and no figure is a file.
+A `Figure` is made to be drawn: nodes in columns and lanes, edges, cells that can fold. It knows nothing of classifiers;
+whoever can describe a network so (a captioner unrolled over its words, a translator's layers over its tokens) can show
+it. Here it is made from the modules of a network that takes a picture (app.engines.tracing): no shape is typed in, and
+no figure is a file. app.engines.figure_engine records it.
 
 Times are torch's on the CPU. The answers beside the picture come from a faster runtime, which merges layers, so that
 the share of a single block can't be asked of it.
@@ -11,29 +11,28 @@ the share of a single block can't be asked of it.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from app.engines.tracing import Block, Traced
 from app.media.pictures import Picture
-from app.media.preprocess import Preprocessing, apply
-from app.store.errors import StoreError
-from app.store.labels import labels
+from app.media.preprocess import Preprocessing
 
-if TYPE_CHECKING:
-    from app.store.cards import Card
-    from app.store.catalog import Store
-    from app.worker import Steps, Ticket
-
-STEP = 0.05  # seconds of computing between two looks at the mailboxes
-MEASURE = 0.8  # seconds of passes that are measured, about
-PASSES = (3, 9)  # at least, at most
 GLANCE = 64  # pixels of the small map on a node, at most
 SAID = 3  # labels at the figure's end
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """Units' values, a pixel a unit: `values` (rows, n) uint8 from `low` to `high`; zero lies in the middle where `low`
+    is negative. Strips of one name share their scale all over the figure."""
+
+    name: str
+    values: np.ndarray
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +41,11 @@ class Node:
 
     id: str  # unique in its figure
     title: str  # as the papers write it: "3 × 3 conv, /2"
-    kind: str  # "input", "conv", "pool", "dense", "add", "other"
+    kind: str  # "input", "conv", "pool", "dense", "add", "grid", "word", "attention", "lstm", "state", "said", "other"
     column: float  # place from left to right; halves lie between two columns
-    lane: int = 0  # 0 is the main line, -1 the bypass above it; with more of them, from the top to the bottom
+    lane: int = 0  # 0 is the main line, -1 the bypass above it; of the grid, from the top to the bottom
     towers: int = 1  # 2: drawn as two, one above the other; the first half of the channels is the upper one
-    small: bool = False  # drawn as a chip; a glance (n, 1) lies on it as a strip of values
+    small: bool = False  # drawn as a chip (a glance (n, 1) lies on it as a strip of values); if no bypass, in the grid
     shape: tuple[int, ...] = ()  # of the output, without the batch: (channels, height, width) or (units,)
     parameters: int = 0
     share: float | None = None  # of a pass's time, 0 to 1; None: not measured (yet)
@@ -55,6 +54,9 @@ class Node:
     cell: int | None = None  # index into the figure's cells
     glance: tuple[np.ndarray, ...] = ()  # a tower: its strongest channel (h, w) uint8, or a picture (h, w, 3) uint8
     said: tuple[tuple[str, float], ...] = ()  # what the network says at its end, with how sure it is (0 to 1)
+    word: str = ""  # of its column, where the grid is unrolled over words
+    p: float | None = None  # how probable the network found that word, 0 to 1
+    strips: tuple[Strip, ...] = ()  # drawn under each other in place of a title
     has_maps: bool = True  # a click shows something
     has_filters: bool = False  # its weights are small pictures in colour
 
@@ -62,7 +64,7 @@ class Node:
 @dataclass(frozen=True)
 class Edge:
     """`kind`: "flow"; "cross" where each of two towers reads both; "bypass" past what others do in between;
-    "projection" where something small lies on the bypass."""
+    "projection" where something small lies on the bypass; "look" from the main line to all of a lane."""
 
     source: str
     target: str
@@ -80,11 +82,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Stage:
-    """Cells of one kind and one output shape in a row; all but the first and the last can fold."""
+    """Cells of one kind in a row; all but the first and the last can fold."""
 
-    title: str
+    title: str  # "stage 1", or "encoder" where it is all of one
     cells: int
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A row of the grid, and what all of its nodes have in common: the same weights at every word."""
+
+    lane: int
+    title: str
+    parameters: int
+    share: float | None = None  # of a pass's time, all words together
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +112,7 @@ class Figure:
     pass_ms: float | None = None  # one forward pass; None: not measured yet
     passes: int = 0  # that the times are medians of
     threads: int = 0  # of the CPU that they were measured with
+    lanes: tuple[Lane, ...] = ()
 
     def node(self, node: str) -> Node:
         return next(n for n in self.nodes if n.id == node)
@@ -120,7 +133,7 @@ class ShowMaps:
 
     model: str
     node: str
-    picture: Picture | None
+    picture: Picture | np.ndarray | None  # or a camera's or video's frame, (h, w, 3) uint8 BGR
     most: int = 64  # channels
 
 
@@ -147,196 +160,6 @@ class Maps:
 @dataclass(frozen=True)
 class ReleaseFigure:
     """The view is closed: forget the network. Done: None."""
-
-
-class FigureEngine:
-    """Holds one network at a time, and only while somebody looks at it. Called on the engine thread only
-    (app.worker.Engine)."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._held: _Held | None = None
-
-    def handle(self, request: Any, ticket: Ticket) -> Steps:
-        match request:
-            case RecordFigure():
-                return (yield from self._record(request))
-            case ShowMaps():
-                return (yield from self._maps(request))
-            case ReleaseFigure():
-                self._held = None
-            case _:
-                raise TypeError(f"the figure has no answer to {type(request).__name__}")
-
-    def out_of_memory(self, error: BaseException) -> str | None:
-        return None  # all of it happens on the CPU
-
-    def explain(self, error: BaseException) -> str | None:
-        if isinstance(error, StoreError):
-            return str(error)
-        if isinstance(error, ImportError):
-            return (
-                f"The library {error.name or 'torch'} can't be loaded, so no figure can be recorded: {error}. "
-                "“triptych doctor” says more; installing Triptych again usually mends it."
-            )
-        if isinstance(error, MemoryError):
-            return "There is not enough memory for this network's figure. Release models (Models), or close programs."
-        return None
-
-    def close(self) -> None:
-        self._held = None
-
-    def _network(self, model: str) -> _Held:
-        """Raises StoreError, ImportError."""
-        card = self._store.card(model)
-        if self._held is None or self._held.card != card:
-            import torch
-
-            from app.runtimes.devices import threads
-            from app.runtimes.torch_runtime import build
-
-            self._held = None  # before the next one is built
-            torch.set_num_threads(threads())
-            self._held = _Held(card, Traced(build(card, self._store)))
-        return self._held
-
-    def _record(self, request: RecordFigure) -> Steps:
-        import torch
-
-        held = self._network(request.model)
-        card, traced = held.card, held.traced
-        yield None
-        x = _input(request.picture, card.preprocessing)  # (1, 3, crop, crop)
-        blocks = held.blocks
-        if blocks is None:
-            blocks = yield from _blocks(held, x)
-        glances: dict[Block, tuple[np.ndarray, ...]] = {}
-        said: tuple[tuple[str, float], ...] = ()
-        if request.picture is not None:
-            glances, last = yield from _glances(traced, blocks, x)
-            glances[blocks[0]] = (_as_picture(x[0].numpy(), card.preprocessing),)
-            said = _said(last, labels(card.labels))
-        figure = describe(traced, blocks, glances, said, card.id, card.name)
-        if held.seconds is None:
-            yield figure
-            yield from _measure(held, blocks, x)
-        assert held.seconds is not None
-        total = float(held.seconds.sum())
-        nodes = tuple(replace(n, share=float(s) / total) for n, s in zip(figure.nodes, held.seconds, strict=True))
-        threads = torch.get_num_threads()
-        return replace(figure, nodes=nodes, pass_ms=1000 * total, passes=held.passes, threads=threads)
-
-    def _maps(self, request: ShowMaps) -> Steps:
-        held = self._network(request.model)
-        yield None
-        x = _input(request.picture, held.card.preprocessing)
-        if held.blocks is None:
-            yield from _blocks(held, x)
-        assert held.blocks is not None
-        block = next((b for b in held.blocks if b.main.name == request.node), None)
-        if block is None:
-            raise StoreError(f"{held.card.name} has no part “{request.node}”: record its figure again.")
-        filters = held.traced.filters(block)
-        shown = None if filters is None else filter_pictures(filters.numpy())
-        empty = np.zeros(0, np.float32)
-        maps = Maps(
-            request.model, request.node, block.title, block.shape, np.zeros((0, 1, 1), np.uint8), (), empty, empty,
-            block.towers, filters=shown,
-        )  # fmt: skip
-        if request.picture is None:
-            return maps
-        pace = _Pace()
-        for call, value, _ in held.traced.run(x):
-            if call is block.output:
-                names = labels(held.card.labels) if block is held.blocks[-1] else ()
-                return replace(strongest(maps, value[0].numpy(), request.most), names=tuple(names))
-            if pace.due():
-                yield None
-        raise AssertionError("a block's output is one of the calls")
-
-
-@dataclass(eq=False)
-class _Held:
-    card: Card
-    traced: Traced
-    blocks: list[Block] | None = None
-    seconds: np.ndarray | None = None  # (blocks,): medians over `passes`; they don't depend on the picture
-    passes: int = 0
-
-
-class _Pace:
-    """Whether it is time to let others have their turn."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def due(self) -> bool:
-        now = time.perf_counter()
-        if now - self._last < STEP:
-            return False
-        self._last = now
-        return True
-
-
-def _input(picture: Picture | None, preprocessing: Preprocessing) -> Any:
-    """(1, 3, crop, crop), as the network takes it; zeros without a picture."""
-    import torch
-
-    side = preprocessing.crop
-    pixels = np.zeros((3, side, side), np.float32) if picture is None else apply(picture.pixels, preprocessing)
-    return torch.from_numpy(pixels)[None]
-
-
-def _blocks(held: _Held, x: Any) -> Generator[None, None, list[Block]]:
-    """The blocks, from the shapes of one pass."""
-    shapes = {}
-    pace = _Pace()
-    for call, value, _ in held.traced.run(x):
-        if hasattr(value, "shape"):
-            shapes[call] = tuple(value.shape)
-        if pace.due():
-            yield None
-    held.blocks = held.traced.blocks(shapes)
-    return held.blocks
-
-
-def _glances(
-    traced: Traced, blocks: list[Block], x: Any
-) -> Generator[None, None, tuple[dict[Block, tuple[np.ndarray, ...]], np.ndarray]]:
-    """A small map a tower for every block, and the last block's output (units,)."""
-    of = {block.output: block for block in blocks}
-    made: dict[Block, tuple[np.ndarray, ...]] = {}
-    last = np.zeros(0, np.float32)
-    pace = _Pace()
-    for call, value, _ in traced.run(x):
-        if call in of:
-            last = value[0].numpy()
-            made[of[call]] = tuple(glance(half) for half in np.split(last, of[call].towers))
-        if pace.due():
-            yield None
-    return made, last.copy()
-
-
-def _measure(held: _Held, blocks: list[Block], x: Any) -> Generator[None, None, None]:
-    """The times of all blocks: medians over some passes, of which a slow network gets fewer."""
-    begin = time.perf_counter()
-    passes: list[list[float]] = []
-    while len(passes) < PASSES[0] or (len(passes) < PASSES[1] and time.perf_counter() - begin < MEASURE):
-        passes.append((yield from _time(held.traced, blocks, x)))
-    held.seconds, held.passes = np.median(np.array(passes), axis=0), len(passes)
-
-
-def _time(traced: Traced, blocks: list[Block], x: Any) -> Generator[None, None, list[float]]:
-    """Seconds of each block in one pass."""
-    of = {call: k for k, block in enumerate(blocks) for call in block.calls}
-    seconds = [0.0] * len(blocks)
-    pace = _Pace()
-    for call, _, took in traced.run(x):
-        if call in of:
-            seconds[of[call]] += took
-        if pace.due():
-            yield None
-    return seconds
 
 
 # From activations to what is shown
@@ -397,7 +220,7 @@ def filter_pictures(weight: np.ndarray) -> np.ndarray:
     return shades.transpose(0, 2, 3, 1).copy()
 
 
-def _as_picture(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def as_picture(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """What the network saw, (3, h, w) back to (h, w, 3) uint8."""
     mean = np.array(preprocessing.mean).reshape(3, 1, 1)
     deviation = np.array(preprocessing.deviation).reshape(3, 1, 1)
@@ -405,7 +228,7 @@ def _as_picture(x: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     return values.transpose(1, 2, 0).copy()
 
 
-def _said(logits: np.ndarray, names: Sequence[str]) -> tuple[tuple[str, float], ...]:
+def said_of(logits: np.ndarray, names: Sequence[str]) -> tuple[tuple[str, float], ...]:
     if logits.shape != (len(names),):
         return ()
     e = np.exp(logits.astype(np.float64) - float(logits.max()))

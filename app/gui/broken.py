@@ -97,7 +97,7 @@ def figure_engine(store: Store) -> Callable[[], Engine]:
 
     def make() -> Engine:
         try:
-            from app.engines.figure import FigureEngine
+            from app.engines.figure_engine import FigureEngine
 
             return FigureEngine(store)
         except (ImportError, OSError) as error:

@@ -33,7 +33,7 @@ class Word:
 def strip(pixels: np.ndarray, words: Sequence[Word]) -> np.ndarray:
     """`pixels` (height, width, 3) uint8 RGB. The picture first, then a small one a word, in rows of `COLUMNS`:
     (height, width, 3) uint8 RGB. Each map is drawn from nothing to its own largest value."""
-    small = _shrunk(pixels)
+    small = shrunk(pixels, SIDE)
     height, width = small.shape[:2]
     count = len(words) + 1
     columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
@@ -62,9 +62,10 @@ def png(pixels: np.ndarray, words: Sequence[Word]) -> bytes:
     return out.getvalue()
 
 
-def _shrunk(pixels: np.ndarray) -> np.ndarray:
+def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """The same picture with `side` pixels along its longer side."""
     height, width = pixels.shape[:2]
-    scale = SIDE / max(height, width)
+    scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(
         Image.fromarray(pixels).resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)

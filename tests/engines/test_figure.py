@@ -10,7 +10,6 @@ import pytest
 
 from app.engines.figure import (
     Figure,
-    FigureEngine,
     Maps,
     Node,
     RecordFigure,
@@ -22,6 +21,7 @@ from app.engines.figure import (
     stretched,
     strongest,
 )
+from app.engines.figure_engine import FigureEngine
 from app.store.errors import StoreError
 
 MODEL = "efficientnet-lite0"
