@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from app.gui.caption.panel import CaptionPanel
     from app.gui.classify.figure_view import FigureTab
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.lab.view import LabView
@@ -350,9 +351,148 @@ def figure_large(window: MainWindow) -> QWidget:
     return window
 
 
-@state
-def caption(window: MainWindow) -> QWidget:
+def caption_panel(window: MainWindow) -> CaptionPanel:
+    from app.gui.caption.panel import CaptionPanel
+
+    panel = window.tabs.widget(1)
+    assert isinstance(panel, CaptionPanel)
     window.tabs.setCurrentIndex(1)
+    window.context.worker.start()
+    return panel
+
+
+def described(window: MainWindow, sample: str) -> CaptionPanel:
+    """The Caption panel with what the real engine says of one of the samples."""
+    from app.store.locate import bundled
+
+    panel = caption_panel(window)
+    panel.open_paths([bundled("assets") / "samples" / sample])
+    wait(lambda: panel.reading.caption is not None and not panel.session.waiting, 120)
+    return panel
+
+
+def watched(window: MainWindow, seconds: float = 3.0) -> CaptionPanel:
+    """The Caption panel live, with a test picture in a camera's place."""
+    from app.gui.caption.session import Kind
+    from app.media.synthetic import Synthetic
+    from app.store.locate import bundled
+
+    panel = caption_panel(window)
+    samples = bundled("assets") / "samples"
+    panel.watching.play(Synthetic(pictures=(samples / "astronaut.jpg", samples / "chelsea.jpg")), Kind.MOVING)
+    wait(lambda: panel.reading.caption is not None, 120)
+    wait(seconds=seconds)
+    return panel
+
+
+@state
+def caption_empty(window: MainWindow) -> QWidget:
+    caption_panel(window)
+    wait(seconds=1.0)  # the samples' thumbnails
+    return window
+
+
+@state
+def caption_answer(window: MainWindow) -> QWidget:
+    described(window, "astronaut.jpg")
+    return window
+
+
+@state
+def caption_word(window: MainWindow) -> QWidget:
+    panel = described(window, "chelsea.jpg")
+    panel.reading.step(1)
+    panel.reading.step(1)
+    return window
+
+
+@state
+def caption_picked(window: MainWindow) -> QWidget:
+    panel = described(window, "chelsea.jpg")
+    panel.reading.step(1)
+    panel.reading.step(1)
+    panel.reading.pick(1)
+    wait(lambda: panel.reading.own is not None and not panel.session.waiting, 30)
+    return window
+
+
+@state
+def caption_sentences(window: MainWindow) -> QWidget:
+    panel = described(window, "coffee.jpg")
+    panel.right.beam.setCurrentIndex(6)
+    panel.right.which.choose(1)
+    wait(lambda: panel.right.sentences.count() > 3, 30)
+    return window
+
+
+@state
+def caption_live(window: MainWindow) -> QWidget:
+    panel = watched(window)
+    panel.left.bar.sign.show_on(True)  # as with a camera
+    return window
+
+
+@state
+def caption_paused(window: MainWindow) -> QWidget:
+    panel = watched(window, 1.0)
+    panel.toggle()
+    wait(seconds=0.5)
+    return window
+
+
+@state
+def caption_timeline(window: MainWindow) -> QWidget:
+    panel = watched(window, 8.0)
+    panel.toggle_inside()
+    wait(seconds=0.5)
+    return window
+
+
+@state
+def caption_folder(window: MainWindow) -> QWidget:
+    """Several pictures, two of which are none."""
+    from app.store.locate import bundled
+
+    panel = caption_panel(window)
+    folder = Path(os.environ["TRIPTYCH_HOME"]) / "album"
+    if not folder.exists():
+        folder.mkdir()
+        for sample in (bundled("assets") / "samples").glob("*.jpg"):
+            shutil.copy(sample, folder / sample.name)
+        (folder / "broken.jpg").write_bytes(b"")
+    panel.open_paths([folder])
+    wait(lambda: len(panel.history.rows) == 5 and not panel.run.running, 120)
+    wait(seconds=0.5)
+    return window
+
+
+@state
+def caption_camera_gone(window: MainWindow) -> QWidget:
+    from app.media.cameras import Camera
+
+    panel = caption_panel(window)
+    panel.watching.play_camera(Camera("HD Webcam C525", index=77, key="046d:0826@usb-1"))
+    wait(lambda: bool(panel.strips.sentences()), 10)
+    return window
+
+
+@state
+def caption_absent(window: MainWindow) -> QWidget:
+    panel = described(window, "rocket.jpg")
+    panel.right.show_model(panel.card, ready=False, damaged=False)
+    return window
+
+
+@state
+def caption_failed(window: MainWindow) -> QWidget:
+    panel = caption_panel(window)
+    panel.session.set_model("")
+    described_not = window.tr("Captioner can't be loaded: its file is damaged. Verify it on the models page.")
+    from app.store.locate import bundled
+
+    panel.open_paths([bundled("assets") / "samples" / "rocket.jpg"])
+    wait(lambda: panel.left.view.frame is not None, 10)
+    panel.session.failed.emit(described_not)
     return window
 
 
@@ -364,7 +504,7 @@ def translate(window: MainWindow) -> QWidget:
 
 @state
 def strips(window: MainWindow) -> QWidget:
-    window.tabs.setCurrentIndex(1)
+    window.tabs.setCurrentIndex(2)
     tr = window.tr
     window.say("info", tr("resnet18-v1 is imported. Its check box puts it into the panel."))
     window.say("warning", tr("Triptych crashed the last time."), ((tr("Show the log"), lambda: None),))
