@@ -9,7 +9,7 @@ from app.gui.theme import STEP, Theme, sized
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.heat_map import Legend
 
-STRENGTH = 60  # per cent
+STRENGTH = 50  # per cent
 
 
 class AttentionBar(QWidget):
@@ -20,6 +20,7 @@ class AttentionBar(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._has_map = self._compact = False
         self.heat = QToolButton(self)
         self.heat.setCheckable(True)
         self.heat.setIcon(theme.icon("heat"))
@@ -50,8 +51,16 @@ class AttentionBar(QWidget):
         self.setFixedHeight(max(self.heat.sizeHint().height(), self.strength.sizeHint().height()))
 
     def set_compact(self, compact: bool) -> None:
-        """Where it is narrow the legend goes: the colours are explained by its tip on the slider's neighbour."""
-        self.legend.setVisible(not compact)
+        """Where it is narrow the legend goes."""
+        self._compact = compact
+        self.legend.setVisible(self._has_map and not compact)
+
+    def show_line(self, words: str, has_map: bool) -> None:
+        """What lies over the picture."""
+        self._has_map = has_map
+        self.line.setText(words)
+        self.strength.setVisible(has_map)
+        self.legend.setVisible(has_map and not self._compact)
 
     def set_heat(self, on: bool) -> None:
         """Without telling anybody."""

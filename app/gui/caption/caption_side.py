@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
-    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -23,11 +23,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.caption.caption_view import CaptionView
+from app.gui.caption.chooser import Chooser
 from app.gui.caption.sentences_view import SentencesView
-from app.gui.caption.wording import percent
+from app.gui.caption.wording import UNSURE, percent
 from app.gui.theme import QUARTER, STEP, Theme, sized
 from app.gui.widgets.choices import Choices
 from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.message_strip import Strips
 from app.gui.widgets.model_chip import ModelChip
 from app.gui.widgets.probability_bars import Bar, ProbabilityBars
 
@@ -39,6 +41,7 @@ RUNNERS = 9  # as many as the number keys reach
 WIDEST_BEAM = 10
 LOW = 330  # pixels: below, the limits are told by a tip alone
 LOWEST = 230  # below, the rest of the room is the caption's
+BROAD = 560  # pixels across: from here on there is room for two columns
 
 
 class CaptionSide(QWidget):
@@ -75,30 +78,33 @@ class CaptionSide(QWidget):
             self.tr("Save the picture with the attention…"), self.save_picture_wanted.emit
         )
         self.save.setMenu(menu)
-        top = QHBoxLayout()
-        top.setSpacing(STEP)
-        top.addLayout(self._chip_place, 1)
-        top.addWidget(self.copy)
-        top.addWidget(self.save)
+        self._top = QHBoxLayout()
+        self._top.setSpacing(STEP)
+        self._top.addLayout(self._chip_place, 1)
+        self._top.addWidget(self.copy)
+        self._top.addWidget(self.save)
 
-        self.beam = QComboBox(self)
+        self._controls = QWidget(self)
+        self.beam = Chooser(self._controls)
         self.beam.addItem(self.tr("Greedy"), 1)
         for width in range(2, WIDEST_BEAM + 1):
             self.beam.addItem(self.tr("Beam {0}").format(width), width)
         self.beam.setToolTip(self.tr("How many sentences are followed at once (beam search); greedy follows one"))
         self.beam.setAccessibleName(self.tr("How many sentences are followed at once (beam)"))
         self.beam.currentIndexChanged.connect(lambda _: self.beam_chosen.emit(int(self.beam.currentData())))
-        self.raw = QCheckBox(self.tr("Every raw caption"), self)
+        self.raw = QCheckBox(self.tr("Every raw caption"), self._controls)
         self.raw.setToolTip(
             self.tr("Show what the network says of every frame. Otherwise a caption stays until another one has held.")
         )
         self.raw.toggled.connect(self.raw_wanted)
-        controls = QHBoxLayout()
+        controls = QHBoxLayout(self._controls)
+        controls.setContentsMargins(0, 0, 0, 0)
         controls.setSpacing(STEP)
         controls.addWidget(self.beam)
         controls.addWidget(self.raw)
         controls.addStretch(1)
 
+        self.strips = Strips(theme, self)  # why there is no caption
         self.caption = CaptionView(theme, self)
         self.about = ElidedLabel("", self)
         self.about.setProperty("quiet", True)
@@ -149,31 +155,38 @@ class CaptionSide(QWidget):
         sized(self.limits, "secondary")
         self.limits.setContentsMargins(STEP, 0, 0, 0)
 
-        answer = QWidget(self)
-        inner = QVBoxLayout(answer)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(STEP)
-        inner.addLayout(controls)
-        inner.addWidget(self.caption)
-        inner.addLayout(line)
-        inner.addWidget(self._lower, 1)
-        inner.addWidget(self.limits)
-        self._answer = answer
+        upper = QVBoxLayout()
+        upper.setSpacing(STEP)
+        upper.addWidget(self.strips)
+        upper.addWidget(self.caption)
+        upper.addLayout(line)
+        self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._body.setSpacing(STEP)
+        self._body.addLayout(upper, 2)
+        self._body.addWidget(self._lower, 3)
+        self._answer = QWidget(self)
+        self._inner = QVBoxLayout(self._answer)
+        self._inner.setContentsMargins(0, 0, 0, 0)
+        self._inner.setSpacing(STEP)
+        self._inner.addWidget(self._controls)
+        self._inner.addLayout(self._body, 1)
+        self._inner.addWidget(self.limits)
         self.absent = _Absent(self)
         self.absent.models_wanted.connect(self.models_wanted)
         self.absent.download_wanted.connect(self.download_wanted)
         self.pages = QStackedWidget(self)
         self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.pages.setMinimumHeight(120)
-        self.pages.addWidget(answer)
+        self.pages.addWidget(self._answer)
         self.pages.addWidget(self.absent)
         column = QVBoxLayout(self)
         column.setContentsMargins(STEP, STEP, STEP, STEP)
         column.setSpacing(STEP)
-        column.addLayout(top)
+        column.addLayout(self._top)
         column.addWidget(self.pages, 1)
         self.setMinimumWidth(260)
-        self.show_runners(None, ())
+        self._beside = False
+        self.show_runners(None, (), False)
         self.offer(False, False)
 
     # The model
@@ -210,10 +223,11 @@ class CaptionSide(QWidget):
         self.about.setText(words)
         self.own.setVisible(forced)
 
-    def show_runners(self, word: Word | None, others: tuple[tuple[str, float], ...]) -> None:
-        """What else could have stood in the place of `word`; None: no word is looked at."""
+    def show_runners(self, word: Word | None, others: tuple[tuple[str, float], ...], caption: bool) -> None:
+        """What else could have stood in the place of `word`; None: no word is looked at, of the `caption` that is there
+        or isn't."""
         if word is None:
-            self.place.setText(self.tr("Point at a word, or step through them with ← →."))
+            self.place.setText(self.tr("Point at a word, or step through them with ← →.") if caption else "")
             self.bars.show_bars([])
             return
         if others:
@@ -233,8 +247,23 @@ class CaptionSide(QWidget):
         super().resizeEvent(event)
         height = self.height()
         self.limits.setVisible(height >= LOW)
-        self.caption.setToolTip("" if height >= LOW else self.limits.text())
-        self._lower.setVisible(height >= LOWEST)
+        dots = self.tr("Dotted: the network thought the word less likely than {0}.").format(percent(UNSURE, 0))
+        self.caption.setToolTip(dots if height >= LOW else f"{dots}\n{self.limits.text()}")
+        self._lower.setVisible(self._beside or height >= LOWEST)
+        beside = height < LOW and self.width() >= BROAD
+        if beside != self._beside:
+            self._lay_beside(beside)
+
+    def _lay_beside(self, beside: bool) -> None:
+        """Where it is low and broad: the controls in the first line, the caption left, what else there is right."""
+        self._beside = beside
+        directions = QBoxLayout.Direction
+        self._body.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
+        if beside:
+            self._top.insertWidget(1, self._controls)
+        else:
+            self._inner.insertWidget(0, self._controls)
+        self._lower.setVisible(beside or self.height() >= LOWEST)
 
     def _scrolled(self, inner: QWidget, name: str) -> QScrollArea:
         scroll = QScrollArea(self)

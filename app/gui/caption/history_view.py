@@ -73,7 +73,7 @@ class HistoryView(QWidget):
         failed = sum(row.failed for row in self._history.rows) if count <= 500 else 0
         words = self.tr("{0} captions").format(numbers.whole(count - failed)) if count else ""
         if failed:
-            words += self.tr(", {0} pictures failed").format(numbers.whole(failed))
+            words += self.tr(" · {0} failed").format(numbers.whole(failed))
         self.count.setText(words)
         for button in (self.copy, self.save, self.clear):
             button.setEnabled(count > 0)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from app.gui.caption.history_view import HistoryView
     from app.store.cards import Card
 
-FIRST_SIZES = {"wide": [625, 375], "narrow": [480, 520]}
+FIRST_SIZES = {"wide": [625, 375], "narrow": [560, 440]}
 COPIED = 2000  # ms for which the status bar says so
 TELL = 500  # ms between two changes of the status bar: numbers that flicker can't be read
 
@@ -96,7 +96,7 @@ class CaptionPanel(Leaves):
         session.source_changed.connect(self.reading.forget)
         session.status_changed.connect(self._status_changed)
         session.frame_changed.connect(self._frame_changed)
-        session.answered.connect(self._tell_soon)
+        session.answered.connect(self._answered)
         session.failed.connect(self._not_answered)
         for opened in (bar.open_wanted, left.empty.opened):
             opened.connect(self.open_dialog)
@@ -388,8 +388,12 @@ class CaptionPanel(Leaves):
 
     def _not_answered(self, words: str) -> None:
         if self.reading.answer is None:
-            self.right.caption.show_sentence(words)
-        self.say("error", words, ((self.tr("Try again"), self.session.describe_again),))
+            self.right.caption.show_sentence("")
+        self.right.strips.say("error", words, ((self.tr("Try again"), self.session.describe_again),))
+
+    def _answered(self) -> None:
+        self.right.strips.clear()  # why there was none
+        self._tell_soon()
 
     def _offer(self) -> None:
         self.right.offer(self.reading.caption is not None, bool(self.history.rows))

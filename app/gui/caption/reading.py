@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.gui.caption.caption_side import CaptionSide
 from app.gui.caption.live_side import LiveSide
 from app.gui.caption.session import Answer, Session
-from app.gui.caption.wording import UNSURE, logprob, percent, unsure
+from app.gui.caption.wording import logprob, unsure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -223,9 +223,9 @@ class Reading(QObject):
         assert self.answer is not None
         parts = [self.tr("log-probability {0}").format(logprob(caption.logprob))]
         if self.answer.forced:
-            parts.append(self.tr("underlined: your words"))
+            parts.append(self.tr("underlined: yours"))
         if any(unsure(word) for word in caption.words[self.answer.forced :]):
-            parts.append(self.tr("dotted: unsure (below {0})").format(percent(UNSURE, 0)))
+            parts.append(self.tr("dotted: unsure"))
         return " · ".join(parts)
 
     def show_frame(self) -> None:
@@ -242,7 +242,7 @@ class Reading(QObject):
             place = -1
         self._right.caption.set_current(place)
         word = caption.words[place] if caption is not None and place >= 0 else None
-        self._right.show_runners(word, word.runners_up if word is not None else ())
+        self._right.show_runners(word, word.runners_up if word is not None else (), caption is not None)
         self.show_frame()
         self.show_attention()
 
@@ -251,7 +251,7 @@ class Reading(QObject):
         bar, view = self._left.attention, self._left.view
         if not bar.heat.isChecked():
             view.show_attention(None)
-            bar.line.setText(self.tr("H shows where the network looks.") if self.answer is not None else "")
+            bar.show_line(self.tr("H shows where the network looks.") if self.answer is not None else "", False)
             return
         caption, place = self.caption, self.looked_at
         if caption is not None and 0 <= place < len(caption.words):
@@ -260,12 +260,13 @@ class Reading(QObject):
             words = self.tr("Where the network looked for “{0}” (attention)")
             if word.attention is None:
                 words = self.tr("This network has no attention to show for “{0}”.")
-            bar.line.setText(words.format(word.text))
+            bar.show_line(words.format(word.text), view.has_heat)
             return
         if self._session.moving and self.newest is not None:
             caption = self.newest.caption  # the one that fits the frame that is shown
         view.show_attention(_together(caption) if caption is not None else None)
-        bar.line.setText(self.tr("Where the network looked, all words together (attention)") if view.has_heat else "")
+        words = self.tr("Where the network looked, all words together (attention)") if view.has_heat else ""
+        bar.show_line(words, view.has_heat)
 
 
 def _together(caption: Caption) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
+from app.gui.caption.chooser import Chooser
 from app.gui.theme import QUARTER, STEP, Theme, sized
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class SourceBar(QWidget):
         self._cameras: tuple[Camera, ...] = ()
         self._file = ""  # the name of the file, or the files, that are open
         self._camera: Camera | None = None  # the one that is looked at
-        self.chooser = QComboBox(self)
+        self.chooser = Chooser(self)
         self.chooser.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.chooser.setMaximumWidth(360)
         self.chooser.setMinimumContentsLength(10)

@@ -150,9 +150,12 @@ class Watching(QObject):
         for words in status.skipped[self._skipped :]:
             self._strips.say("warning", words)
         self._skipped = len(status.skipped)
-        if status.state == State.FAILED and session.frame is None:
-            left.view.show_sentence(status.sentence)
-        if status.sentence and status.sentence not in status.skipped:
+        nothing = status.state == State.FAILED and session.frame is None
+        if nothing:
+            left.view.show_sentence(
+                self.tr("No picture from {0}.").format(source.name) if source.live else status.sentence
+            )
+        if status.sentence and status.sentence not in status.skipped and (source.live or not nothing):
             self._show_failure(status.sentence, error=status.state == State.FAILED)
         else:
             self._drop_failure()

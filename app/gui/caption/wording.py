@@ -52,14 +52,14 @@ def clock(seconds: float) -> str:
 
 
 def pace(per_second: float, ms: float, dropped: int | None) -> str:
-    """For the status bar: "14.2 captions/s · 85 ms · 3 frames dropped"."""
+    """For the status bar: "14 captions/s · 85 ms to text · 3 dropped", frames that nobody described."""
     parts = []
     if per_second:
         digits = 1 if per_second < 10 else 0
         parts.append(_tr("{0} captions/s").format(QLocale().toString(per_second, "f", digits)))
-    parts.append(_tr("{0} ms from frame to text").format(QLocale().toString(round(ms))))
+    parts.append(_tr("{0} ms to text").format(QLocale().toString(round(ms))))
     if dropped is not None:
-        parts.append(_tr("{0} frames dropped").format(numbers.whole(dropped)))
+        parts.append(_tr("{0} dropped").format(numbers.whole(dropped)))
     return " · ".join(parts)
 
 

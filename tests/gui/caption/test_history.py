@@ -143,7 +143,7 @@ def test_several_pictures_are_shown_one_after_the_other_and_all_are_listed(
     assert "the file is empty" in panel.history.rows[1].text
     assert [(entry.begin, entry.end) for entry in panel.history.entries] == [(0.0, 4.0), (8.0, 12.0), (12.0, 16.0)]
     view = panel.inside.view("timeline")
-    assert view.count.text() == "3 captions, 1 pictures failed"
+    assert view.count.text() == "3 captions · 1 failed"
     view.list.setFocus()
     view.list.setCurrentIndex(panel.history.index(2, 0))
     panel.copy()
