@@ -83,7 +83,8 @@ def lit(small: np.ndarray, attention: np.ndarray) -> np.ndarray:
     colours = viridis.table()[np.round(255 * v).astype(np.uint8)].astype(np.float32)
     alpha = (_STRENGTH * (_FLOOR + (1 - _FLOOR) * v))[..., None]
     grey = small.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.round((1 - alpha) * grey[..., None] + alpha * colours).astype(np.uint8)
+    lit: np.ndarray = np.round((1 - alpha) * grey[..., None] + alpha * colours).astype(np.uint8)
+    return lit
 
 
 def _write(draw: ImageDraw.ImageDraw, word: Word, left: int, middle: int, width: int) -> None:

@@ -145,7 +145,7 @@ class _Tensors:
             best = torch.cat([log_p[:, forced : forced + 1], best], dim=1)
             which = torch.cat([torch.full_like(which[:, :1], forced), which], dim=1)
         attended = None if attention is None else attention.float().cpu()
-        return Offers(which.tolist(), best.tolist(), attended)  # type: ignore[arg-type]  # a tensor is a row a hypothesis
+        return Offers(which.tolist(), best.tolist(), attended)
 
 
 def _coverage(mask: Tensor | None, beta: float) -> Penalty | None:

@@ -34,6 +34,8 @@ class Speak(nn.Module):
     """One word further. Hypotheses are laid out (batch, beam), a row a picture; `parents` counts through the states
     (hypotheses, width) of the step before."""
 
+    never: Tensor  # (vocabulary,): -inf where there is no word
+
     def __init__(self, decoder: CaptionDecoder) -> None:
         super().__init__()
         cell = decoder.cell
@@ -47,7 +49,7 @@ class Speak(nn.Module):
         self.cell_bias = nn.Parameter(cell.bias_ih + cell.bias_hh)
         never = torch.zeros(decoder.bias.shape[0])
         never[[PAD, UNKNOWN, START]] = float("-inf")
-        self.register_buffer("never", never)  # what is no word is never said
+        self.register_buffer("never", never)
 
     def forward(
         self, words: Tensor, parents: Tensor, h: Tensor, c: Tensor, values: Tensor, keys: Tensor

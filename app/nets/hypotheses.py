@@ -17,12 +17,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 
+class Rows(Protocol):
+    """An array of whatever kind the network has."""
+
+    def __getitem__(self, row: int, /) -> Any: ...
+
+
 class Offers(NamedTuple):
     """What may come next, a row a hypothesis: most probable first. A token whose log probability is -inf is none."""
 
     tokens: Sequence[Sequence[int]]  # (hypotheses, count)
     log_p: Sequence[Sequence[float]]  # (hypotheses, count)
-    attention: Sequence[Any] | None  # a row (source,) a hypothesis, in whatever kind of array the network has
+    attention: Rows | None  # a row (source,) a hypothesis
 
 
 class Speaker(Protocol):

@@ -36,9 +36,9 @@ class TorchCaptioner:
         self.grid = (side // 32, side // 32)  # the encoder's last stride
         self._type = torch.float16 if device.kind == "cuda" else torch.float32
         net: Any = build(card, store)
-        place = {"device": device.kind, "dtype": self._type}
-        self._look = Look(net).to(**place).to(memory_format=torch.channels_last)
-        self._speak = Speak(net.decoder).to(**place)
+        look: Any = Look(net).to(device.kind, self._type)
+        self._look = look.to(memory_format=torch.channels_last)
+        self._speak = Speak(net.decoder).to(device.kind, self._type)
         self.look(np.zeros((1, 3, side, side), np.float32)).advance([2], [0], [0], None)
 
     def look(self, batch: np.ndarray) -> _Looked:

@@ -124,7 +124,7 @@ def _alike(wanted: Shapes, given: Shapes) -> float:
 
 
 def _difference(nearest: str, given: Shapes) -> str:
-    wanted = shapes_of(nearest)
+    wanted = shapes_of(nearest, given)
     missing = [name for name in wanted if name not in given]
     surplus = [name for name in given if name not in wanted]
     other = [name for name in wanted if name in given and wanted[name] != given[name]]

@@ -141,3 +141,24 @@ def test_it_can_be_watched_and_left() -> None:
     assert len(first) == 2
     assert len(first[0][0].tokens) <= 1
     steps.close()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7, 1.5])
+def test_beam_one_is_greedy_whatever_the_length_penalty(alpha: float) -> None:
+    """Ranked by length, a second-best word could overtake the end that was just the most probable."""
+    plain, ranked = (
+        beam.search(
+            language(6),
+            Histories([()] * 8),
+            batch=8,
+            start=START,
+            end=END,
+            beam=1,
+            longest=[9] * 8,
+            alpha=a,
+            forbidden=(START,),
+        )
+        for a in (0.0, alpha)
+    )
+    assert [found[0].tokens for found in ranked] == [found[0].tokens for found in plain]
+    assert [len(found) for found in ranked] == [1] * 8
