@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.engines.steady import distance
 from app.media import inputs
 from app.runtimes import captioner, devices
 from app.runtimes.openvino_captioner import OpenVinoCaptioner, _Looked
@@ -46,7 +47,7 @@ def test_both_look_and_speak_alike(store: Store) -> None:
     x = np.stack([inputs.tensor(path, SQUEEZED) for path in SAMPLES])
     looked, reference = quick.look(x), exact.look(x)
     # Looking may run in bfloat16.
-    assert looked.features == pytest.approx(reference.features, abs=0.05 * float(np.abs(reference.features).max()))
+    assert max(map(distance, looked.features, reference.features)) < 0.01
     # Speaking runs in float32: from the same places, the same words.
     arrays: Any = [tensor.numpy() for tensor in (reference._values, reference._keys, reference._h, reference._c)]
     same = _Looked(quick._speak, [*arrays, reference.features])
