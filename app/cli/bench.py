@@ -8,6 +8,7 @@ EPILOG = """\
 examples:
   triptych bench classify                          every model that is here, against bare libraries
   triptych bench classify --model resnet18 --json
+  triptych bench caption                           captions a second, from frame to text
   triptych bench ui --panel classify               is the window live while a folder is classified?
   triptych bench ui --panel caption --minutes 30   half an hour live: pace, delays, memory
   triptych bench start                             how long until the window is painted
@@ -47,6 +48,26 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     classify.add_argument("--json", action="store_true", help="one JSON object with all figures")
     classify.set_defaults(run=_classify)
 
+    caption = inner.add_parser(
+        "caption",
+        help="captions a second, from frame to text, starts",
+        description="Captions a second, greedy and with beam 3, beside the network driven by a plain loop; the time "
+        "from frame to text while a source of 30 frames a second plays; a folder; the first caption after a start.",
+        parents=[debug],
+        allow_abbrev=False,
+    )
+    caption.add_argument("--model", "-m", action="append", metavar="ID", help="default: captioner")
+    caption.add_argument(
+        "--runs", type=_count, default=3, metavar="N", help="rounds over all frames, each for both (default: 3)"
+    )
+    caption.add_argument("--seconds", type=_count, default=10, metavar="N", help="of live frames (default: 10)")
+    caption.add_argument(
+        "--pictures", type=_count, default=64, metavar="N", help="pictures in the folder (default: 64)"
+    )
+    caption.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
+    caption.add_argument("--json", action="store_true", help="one JSON object with all figures")
+    caption.set_defaults(run=_caption)
+
     ui = inner.add_parser(
         "ui",
         help="how late the window's event loop is while it works",
@@ -82,6 +103,12 @@ def _count(text: str) -> int:
 
 def _classify(options: argparse.Namespace) -> int:
     from app.cli.bench_classify import run
+
+    return run(options)
+
+
+def _caption(options: argparse.Namespace) -> int:
+    from app.cli.bench_caption import run
 
     return run(options)
 
