@@ -27,16 +27,18 @@ from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QWidget
 
 from app.gui.theme import STEP, Theme
 from app.gui.widgets.figure_items import (
+    LaneItem,
     NodeItem,
     StageItem,
     edge_items,
     folded_words,
     fonts,
+    lane_words,
     node_words,
     sentence,
     shape_words,
 )
-from app.gui.widgets.figure_layout import Layout, Slot, arrange, foldable
+from app.gui.widgets.figure_layout import Layout, Slot, arrange, foldable, in_grid
 
 if TYPE_CHECKING:
     from app.engines.figure import Figure, Node
@@ -96,19 +98,26 @@ class FigureView(QGraphicsView):
         return self._current
 
     def show_figure(self, figure: Figure | None) -> None:
-        """Another network begins with its own view; the same one, recorded anew, stays where it is."""
-        same = figure is not None and self._figure is not None and _alike(figure, self._figure)
+        """Another network begins with its own view; the same one, recorded anew, stays where it is. With other words it
+        keeps its folds and its scale."""
+        before = self._figure
+        known = figure is not None and before is not None and figure.model == before.model
+        same = figure is not None and before is not None and _alike(figure, before)
         self._figure = figure
         if not same:
             self._widths.clear()
-            self._unfolded.clear()
             self._current = self._opened = ""
+        if not known:
+            self._unfolded.clear()
             self._own_zoom = False
         if figure is None:
             self.setAccessibleName(self.tr("Diagram of the network"))
         else:
             self.setAccessibleName(self.tr("Diagram of {0}, {1} blocks").format(figure.title, len(figure.nodes)))
         if same:
+            self._draw()
+        elif self._own_zoom:
+            self._arrange(self._line_width(self._scale()))
             self._draw()
         else:
             self.home()
@@ -265,12 +274,17 @@ class FigureView(QGraphicsView):
                 return self._widths[name]
             lines = node_words(node) if node is not None else folded_words(hidden)
             if node is not None and node.small:
-                lines = [lines[0], "00.0 M · 00.0 %" if node.parameters else shape_words(node)]
+                second = "100.0 %" if node.p is not None else shape_words(node)
+                lines = [lines[0], "00.0 M · 00.0 %" if node.parameters else second]
             widths = [title_metrics.horizontalAdvance(lines[0]), *(metrics.horizontalAdvance(x) for x in lines[1:])]
             self._widths[name] = max(widths)
             return self._widths[name]
 
-        return arrange(self._figure, wide, self._line_height(), self._unfolded, width)
+        lanes = [lane_words(lane) for lane in self._figure.lanes]
+        heads = [title_metrics.horizontalAdvance(words[0]) for words in lanes]
+        heads += [metrics.horizontalAdvance(line) for words in lanes for line in words[1:]]
+        head = max(heads, default=0.0) + (2 * STEP if lanes else 0.0)
+        return arrange(self._figure, wide, self._line_height(), self._unfolded, width, head)
 
     def _line_height(self) -> float:
         return QFontMetricsF(fonts(self.font())[1]).height() + 1
@@ -294,6 +308,9 @@ class FigureView(QGraphicsView):
         base = self.font()
         for box in self._layout.stages:
             scene.addItem(StageItem(box, self._figure, self._theme, base))
+        lanes = {lane.lane: lane for lane in self._figure.lanes}
+        for place in self._layout.lanes:
+            scene.addItem(LaneItem(place, lanes[place.lane], self._theme, base, self._line_height()))
         for edge in edge_items(self._figure, self._layout, self._theme, base):
             scene.addItem(edge)
         for slot in slots:
@@ -421,11 +438,11 @@ class FigureView(QGraphicsView):
         order = self._order()
         here = next((k for k, slot in enumerate(order) if slot.id == self._current), -1)
         if order and not (here < 0 and not forward):
-            stage = order[here].stage if here >= 0 else -1
+            part = _part(order[here]) if here >= 0 else None
             ahead = order[here + 1 :] if forward else order[:here][::-1]
-            to = next((slot for slot in ahead if slot.stage != stage), None)
+            to = next((slot for slot in ahead if _part(slot) != part), None)
             if to is not None and not forward:  # to the first of the stage before
-                to = next(slot for slot in order if slot.stage == to.stage and slot.row <= to.row)
+                to = next(slot for slot in order if _part(slot) == _part(to) and slot.row <= to.row)
             if to is not None:
                 self.set_current(to.id)
                 return True
@@ -440,8 +457,7 @@ class FigureView(QGraphicsView):
         if here is None:
             self.set_current(order[0].id)
         elif across:
-            place = order.index(here) + across
-            self.set_current(order[min(max(place, 0), len(order) - 1)].id)
+            self.set_current(self._beside(here, across).id)
         else:
             beyond = [slot for slot in order if (slot.axis - here.axis) * down > 10]
             if beyond:
@@ -452,6 +468,18 @@ class FigureView(QGraphicsView):
                 pool = near or [slot for slot in beyond if slot.row != here.row]
                 if pool:
                     self.set_current(min(pool, key=lambda s: (abs(s.row - here.row), abs(s.centre - here.centre))).id)
+
+    def _beside(self, here: Slot, across: int) -> Slot:
+        """The block before or after; in the grid the one at the word before or after, and before all of them the end of
+        the main line."""
+        order = self._order()
+        if not in_grid(here.node):
+            return order[min(max(order.index(here) + across, 0), len(order) - 1)]
+        lane = [slot for slot in order if in_grid(slot.node) and slot.axis == here.axis]
+        place = lane.index(here) + across
+        if place >= 0:
+            return lane[min(place, len(lane) - 1)]
+        return next((slot for slot in reversed(order) if not in_grid(slot.node)), here)
 
     def _open(self, node: str) -> None:
         slot = self._layout.slot(node) if node else None
@@ -557,8 +585,18 @@ class FigureView(QGraphicsView):
         return None
 
 
+def _part(slot: Slot) -> tuple[int | None, bool]:
+    """What Tab goes by: the stage, or the grid."""
+    return slot.stage, in_grid(slot.node)
+
+
 def _alike(one: Figure, other: Figure) -> bool:
-    return one.model == other.model and [node.id for node in one.nodes] == [node.id for node in other.nodes]
+    """Whether one's places are the other's."""
+    return one.model == other.model and [_told(node) for node in one.nodes] == [_told(node) for node in other.nodes]
+
+
+def _told(node: Node) -> tuple[str, str]:
+    return node.id, node.title
 
 
 def _with_fresh_nodes(slot: Slot, nodes: dict[str, Node]) -> Slot:

@@ -15,21 +15,28 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from app.gui import numbers
 from app.gui.theme import CORNER, Theme
 from app.gui.widgets.figure_layout import (
+    BELOW,
     CHIP_GLANCE,
     CIRCLE,
+    COLUMN_GAP,
+    LETTER,
     SAID,
     STAGE_HEAD,
+    STRIP_GAP,
+    STRIP_HEIGHT,
+    STRIP_WIDTH,
+    LaneBox,
     Layout,
     Slot,
     StageBox,
-    depth,
-    face_width,
-    side,
+    face,
+    in_grid,
+    tile_size,
 )
-from app.gui.widgets.heat_map import picture_of
+from app.gui.widgets.heat_map import picture_of, signed_picture
 
 if TYPE_CHECKING:
-    from app.engines.figure import Edge, Figure, Node
+    from app.engines.figure import Edge, Figure, Lane, Node
 
 LEGIBLE = 0.42  # below this scale words are left out
 ASIDE = 14.0  # how far beside a row lines run from one to the next
@@ -75,6 +82,13 @@ def node_words(node: Node) -> list[str]:
     return [node.title, shape_words(node), parameters]
 
 
+def lane_words(lane: Lane) -> list[str]:
+    """What stands before a lane. A lane without weights has no parameters to tell."""
+    parameters = tr("{0} parameters").format(short(lane.parameters)) if lane.parameters else ""
+    share = tr("{0} of the time").format(share_words(lane.share)) if lane.share is not None else ""
+    return [lane.title, parameters, share]
+
+
 def folded_words(hidden: tuple[Node, ...]) -> list[str]:
     cells = len({node.cell for node in hidden})
     parameters = sum(node.parameters for node in hidden)
@@ -87,8 +101,10 @@ def sentence(slot: Slot, figure: Figure) -> str:
     if node is None:
         words = folded_words(slot.hidden)
         return tr("{0} {1}, {2}. Enter unfolds them.").format(*words)
-    name = tr("addition") if node.kind == "add" else node.title
-    parts = [", ".join([name, *node.also]), tr("output {0}").format(shape_words(node))]
+    parts = [", ".join([name_of(node), *node.also]), tr("output {0}").format(shape_words(node))]
+    for lane in figure.lanes:
+        if lane.lane == node.lane and node.word:
+            parts.append(tr("{0} parameters, the same at every word").format(numbers.whole(lane.parameters)))
     if node.parameters:
         parts.append(tr("{0} parameters").format(numbers.whole(node.parameters)))
     if node.share is not None and figure.pass_ms is not None:
@@ -96,11 +112,26 @@ def sentence(slot: Slot, figure: Figure) -> str:
         parts.append(tr("{0} of the time ({1} ms)").format(share_words(node.share), milliseconds))
     if node.towers > 1:
         parts.append(tr("two towers"))
+    if node.p is not None:
+        parts[1] = tr("{0} likely").format(numbers.per_cent(100 * node.p))
     if node.lane < 0:
         parts.append(tr("on the bypass"))
     if node.path:
         parts.append(node.path)
     return " · ".join(parts)
+
+
+def name_of(node: Node) -> str:
+    """A block in words, in a grid with the word of its column."""
+    names = {
+        "add": tr("addition"),
+        "attention": tr("attention for “{0}”").format(node.word),
+        "word": tr("word in: “{0}”").format(node.title),
+        "lstm": tr("LSTM at “{0}”").format(node.word),
+        "state": tr("start state"),
+        "said": tr("word out: “{0}”").format(node.title),
+    }
+    return names.get(node.kind, node.title)
 
 
 # Painting
@@ -122,7 +153,7 @@ def blend(one: QColor, other: QColor, part: float) -> QColor:
 
 
 def kind_colour(kind: str, theme: Theme) -> QColor:
-    places = {"conv": 0, "dense": 1, "pool": 2}
+    places = {"conv": 0, "grid": 0, "dense": 1, "lstm": 1, "state": 1, "pool": 2}
     return theme.mark(places[kind]) if kind in places else theme.colour("secondary")
 
 
@@ -130,8 +161,8 @@ def faces(slot: Slot) -> list[QRectF]:
     """Where the faces of a node's towers lie, without their depth."""
     assert slot.node is not None
     node = slot.node
-    wide, high = face_width(node.shape), side(node.shape)
-    left = slot.centre - (wide + depth(node.shape)) / 2
+    wide, high, deep = face(node)
+    left = slot.centre - (wide + deep) / 2
     if node.towers == 1:
         return [QRectF(left, slot.axis - high / 2, wide, high)]
     away = (slot.words - slot.axis) / 2
@@ -150,6 +181,11 @@ class NodeItem(QGraphicsItem):
         share = slot.node.share if slot.node is not None else _sum_of_shares(slot.hidden)
         self._share, self._bar = share, min((share or 0.0) / most, 1.0) if most else 0.0
         self._glances = [picture_of(values) for values in slot.node.glance] if slot.node is not None else []
+        zero = theme.colour("raised")
+        self._strips = [
+            (strip.name, signed_picture(strip.values, zero) if strip.low < 0 else picture_of(strip.values))
+            for strip in (slot.node.strips if slot.node is not None else ())
+        ]
         self.current = self.hovered = self.chosen = False
         self.setToolTip(sentence(slot, figure))
 
@@ -216,23 +252,35 @@ class NodeItem(QGraphicsItem):
     def _paint_block(self, painter: QPainter, node: Node) -> None:
         colour, surface = kind_colour(node.kind, self._theme), self._theme.colour("raised")
         outline = QPen(blend(colour, self._theme.colour("text"), 0.75), 1)
-        for place, face in enumerate(faces(self.slot)):
-            deep = depth(node.shape)
-            up = deep * 0.5
-            top = [face.topLeft(), face.topLeft() + QPointF(deep, -up), face.topRight() + QPointF(deep, -up)]
-            right = [face.topRight(), face.topRight() + QPointF(deep, -up), face.bottomRight() + QPointF(deep, -up)]
+        deep = face(node)[2]
+        up = deep * 0.5
+        for place, front in enumerate(faces(self.slot)):
+            top = [front.topLeft(), front.topLeft() + QPointF(deep, -up), front.topRight() + QPointF(deep, -up)]
+            right = [front.topRight(), front.topRight() + QPointF(deep, -up), front.bottomRight() + QPointF(deep, -up)]
             painter.setPen(outline)
             painter.setBrush(blend(colour, surface, 0.30))
-            painter.drawPolygon(QPolygonF([*top, face.topRight()]))
+            painter.drawPolygon(QPolygonF([*top, front.topRight()]))
             painter.setBrush(blend(colour, surface, 0.55))
-            painter.drawPolygon(QPolygonF([*right, face.bottomRight()]))
+            painter.drawPolygon(QPolygonF([*right, front.bottomRight()]))
             painter.setBrush(blend(colour, surface, 0.14))
-            painter.drawRect(face)
+            painter.drawRect(front)
             if place < len(self._glances):
-                inner = face.adjusted(0.5, 0.5, -0.5, -0.5)
-                smooth = self._glances[place].width() > 128
-                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth or node.kind == "input")
+                inner = front.adjusted(0.5, 0.5, -0.5, -0.5)
+                smooth = self._glances[place].width() > 128 or node.kind in ("input", "grid")
+                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
                 painter.drawImage(inner, self._glances[place])
+            if node.kind == "grid":
+                self._paint_mesh(painter, front, node.shape)
+
+    def _paint_mesh(self, painter: QPainter, front: QRectF, shape: tuple[int, ...]) -> None:
+        """The places of the grid."""
+        painter.setPen(QPen(self._theme.colour("surface"), 1))
+        for k in range(1, shape[2]):
+            x = front.x() + k * front.width() / shape[2]
+            painter.drawLine(QPointF(x, front.top() + 1), QPointF(x, front.bottom() - 1))
+        for k in range(1, shape[1]):
+            y = front.y() + k * front.height() / shape[1]
+            painter.drawLine(QPointF(front.left() + 1, y), QPointF(front.right() - 1, y))
 
     def _paint_fold(self, painter: QPainter) -> None:
         """Plates behind each other."""
@@ -263,6 +311,15 @@ class NodeItem(QGraphicsItem):
             painter.setPen(QPen(blend(colour, self._theme.colour("text"), 0.75), 1))
             painter.setBrush(blend(colour, self._theme.colour("raised"), 0.14))
             painter.drawRoundedRect(place, CORNER, CORNER)
+        if node.strips:
+            self._paint_strips(painter, place, "" if node.word else node.title, scale)
+            return
+        if node.glance and node.glance[0].ndim == 3:
+            wide, high = tile_size(node)
+            centre = place.center()
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(QRectF(centre.x() - wide / 2, centre.y() - high / 2, wide, high), self._glances[0])
+            return
         if scale < LEGIBLE:
             return
         upper = QRectF(place.x(), place.y() + 2, place.width(), self._line)
@@ -272,7 +329,37 @@ class NodeItem(QGraphicsItem):
             painter.drawImage(strip, self._glances[0])
             upper.setLeft(upper.left() + CHIP_GLANCE - 4)
         words = f"{short(node.parameters)} · {share_words(node.share)}" if node.parameters else shape_words(node)
+        if node.p is not None:
+            words = numbers.per_cent(100 * node.p)
+            self._paint_likely(painter, place, node.p)
         self._line_of_words(painter, upper.translated(0, self._line), words, self._font, "secondary")
+
+    def _paint_strips(self, painter: QPainter, place: QRectF, title: str, scale: float) -> None:
+        """Letters, and the values of all units after each. In a column of words the lane's name says what they are."""
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 1)
+        left, y = place.center().x() - (LETTER + STRIP_WIDTH) / 2, place.y() + 6
+        if title:
+            if scale >= LEGIBLE:
+                upper = QRectF(place.x(), place.y() + 2, place.width(), self._line)
+                self._line_of_words(painter, upper, title, self._title_font, "text")
+            y += self._line
+        painter.setFont(self._font)
+        for name, image in self._strips:
+            row = QRectF(left, y, LETTER, STRIP_HEIGHT)
+            if scale >= LEGIBLE:
+                painter.setPen(self._theme.colour("secondary"))
+                painter.drawText(row.adjusted(0, -4, 0, 4), int(Qt.AlignmentFlag.AlignVCenter), name)
+            painter.drawImage(QRectF(left + LETTER, y, STRIP_WIDTH, STRIP_HEIGHT), image)
+            y += STRIP_HEIGHT + STRIP_GAP
+
+    def _paint_likely(self, painter: QPainter, place: QRectF, p: float) -> None:
+        """How probable, as a bar along the lower edge."""
+        rail = QRectF(place.x() + 8, place.bottom() - 8, place.width() - 16, 4)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.colour("hairline"))
+        painter.drawRoundedRect(rail, 2, 2)
+        painter.setBrush(self._theme.colour("accent"))
+        painter.drawRoundedRect(QRectF(rail.x(), rail.y(), max(2.0, rail.width() * p), 4), 2, 2)
 
     def _paint_words(self, painter: QPainter, lines: list[str]) -> None:
         slot = self.slot
@@ -283,7 +370,7 @@ class NodeItem(QGraphicsItem):
             else:
                 self._line_of_words(painter, place.translated(0, k * self._line), words, self._font, "secondary")
         last = place.translated(0, 3 * self._line)
-        if slot.node is not None and slot.node.kind == "input":
+        if slot.node is not None and slot.node.kind in ("input", "grid"):
             return
         words = share_words(self._share)
         if not lines:  # an addition: too narrow for a bar
@@ -328,7 +415,7 @@ class StageItem(QGraphicsItem):
         self._font, self._title_font = fonts(base)
         stage = figure.stages[box.stage]
         kind = next(cell.kind for cell in figure.cells if cell.stage == box.stage)
-        self._title = tr("Stage {0}").format(box.stage + 1)
+        self._title = tr("Encoder") if stage.title == "encoder" else tr("Stage {0}").format(box.stage + 1)
         what = f"{stage.cells} × {kind}" if stage.cells > 1 else kind
         self._about = f"{what} · " + " × ".join(numbers.whole(n) for n in stage.shape)
         self.setZValue(-2)
@@ -387,6 +474,31 @@ class StageItem(QGraphicsItem):
         painter.setPen(QPen(self._theme.colour("accent"), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF([centre + corner for corner in corners]))
+
+
+class LaneItem(QGraphicsItem):
+    """The name of a lane, and what all of its nodes share."""
+
+    def __init__(self, box: LaneBox, lane: Lane, theme: Theme, base: QFont, line: float) -> None:
+        super().__init__()
+        self._box, self._lines, self._theme, self._line = box, lane_words(lane), theme, line
+        self._font, self._title_font = fonts(base)
+        self.setZValue(-1)
+
+    def boundingRect(self) -> QRectF:
+        box = self._box
+        return QRectF(box.x, box.y - 2 * self._line, box.width, box.height + 4 * self._line)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        if option.levelOfDetailFromTransform(painter.worldTransform()) < LEGIBLE:
+            return
+        lines = [words for words in self._lines if words]
+        y = self._box.y + (self._box.height - len(lines) * self._line) / 2
+        for k, words in enumerate(lines):
+            painter.setFont(self._title_font if k == 0 else self._font)
+            painter.setPen(self._theme.colour("text" if k == 0 else "secondary"))
+            place = QRectF(self._box.x, y + k * self._line, self._box.width, self._line)
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), words)
 
 
 class EdgeItem(QGraphicsItem):
@@ -456,7 +568,9 @@ Path = tuple[QPainterPath, tuple[str, QPointF] | None]
 def _paths(edge: Edge, source: Slot, target: Slot, layout: Layout) -> list[Path]:
     start = _outlets(source)
     end = _inlets(target)
-    if layout.grid and abs(source.axis - target.axis) > 1:
+    if edge.kind == "look":
+        return [(_drop(source, target), None)]
+    if in_grid(source.node) and in_grid(target.node) and abs(source.axis - target.axis) > 1:
         return [(_between_lanes(source, target, edge.kind), None)]
     if edge.kind == "bypass":
         middle = (_branch(source, target, layout).x() + target.centre) / 2
@@ -479,7 +593,7 @@ def _outlets(slot: Slot) -> list[QPointF]:
         return [QPointF(slot.centre + CIRCLE / 2, slot.axis)]
     if node.small:
         return [QPointF(slot.x + slot.width, slot.axis)]
-    return [QPointF(face.right() + depth(node.shape), face.center().y()) for face in faces(slot)]
+    return [QPointF(front.right() + face(node)[2], front.center().y()) for front in faces(slot)]
 
 
 def _inlets(slot: Slot) -> list[QPointF]:
@@ -490,16 +604,52 @@ def _inlets(slot: Slot) -> list[QPointF]:
         return [QPointF(slot.centre - CIRCLE / 2, slot.axis)]
     if node.small:
         return [QPointF(slot.x, slot.axis)]
-    return [QPointF(face.left(), face.center().y()) for face in faces(slot)]
+    return [QPointF(front.left(), front.center().y()) for front in faces(slot)]
+
+
+def _drop(source: Slot, target: Slot) -> QPainterPath:
+    """From a block of the main line to one of the grid: down, along between the two, down. All of them share the way
+    along, so that it is one line with many ends."""
+    along = source.y + source.height + BELOW / 2 - 12
+    line = (source.height - 2 * (source.words - source.axis)) / 4
+    path = QPainterPath(QPointF(source.centre, source.words + 2 * line + 4))  # under title and shape
+    end = QPointF(target.centre, target.y - 1.5)
+    if abs(end.x() - source.centre) > 1:
+        _round(path, QPointF(source.centre, along), QPointF(end.x(), along), 10)
+        _round(path, QPointF(end.x(), along), end, 10)
+    path.lineTo(end)
+    return path
 
 
 def _between_lanes(source: Slot, target: Slot, kind: str) -> QPainterPath:
-    """From lane to lane: up or down between the middles; a bypass runs along the right side of what it passes by."""
+    """In one column up or down between the middles, along the right side past what lies in between; to another column
+    through the gap before it."""
+    assert source.node is not None
+    assert target.node is not None
+    if abs(source.centre - target.centre) > 1:
+        between = target.x - COLUMN_GAP + 12 + 8 * (target.node.lane % 4)
+        path = QPainterPath(QPointF(source.x + source.width, source.axis))
+        _round(path, QPointF(between, source.axis), QPointF(between, target.axis), 10)
+        _round(path, QPointF(between, target.axis), QPointF(target.x, target.axis), 10)
+        path.lineTo(QPointF(target.x - 1.5, target.axis))
+        return path
     up = target.axis < source.axis
-    if kind == "bypass" and abs(source.centre - target.centre) < 1:
-        start, end = QPointF(source.x + source.width, source.axis), QPointF(target.x + target.width + 1.5, target.axis)
+    start, end = QPointF(source.x + source.width, source.axis), QPointF(target.x + target.width + 1.5, target.axis)
+    if kind == "bypass":
         path = QPainterPath(start)
         path.cubicTo(start + QPointF(22, 0), end + QPointF(22, 0), end)
+        return path
+    if abs(source.node.lane - target.node.lane) > 1:
+        end = QPointF(target.x + target.width - 12, target.y + target.height + 1.5 if up else target.y - 1.5)
+        aside = start.x() + 9
+        path = QPainterPath(start)
+        for point, nearer in (
+            (QPointF(aside, start.y()), QPointF(aside, end.y())),
+            (QPointF(aside, end.y() - 12), QPointF(end.x(), end.y() - 12)),
+            (QPointF(end.x(), end.y() - 12), end),
+        ):
+            _round(path, point, nearer, 8)
+        path.lineTo(end)
         return path
     start = QPointF(source.centre, source.y if up else source.y + source.height)
     end = QPointF(target.centre, target.y + target.height + 1.5 if up else target.y - 1.5)

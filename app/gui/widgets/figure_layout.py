@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ SAID = 120.0  # room beside the last block for what the network says
 ROW_GAP = 40.0
 LANE_GAP = 26.0
 CHIP_GLANCE = 20.0  # room on a chip for its values
+LETTER, STRIP_WIDTH, STRIP_HEIGHT, STRIP_GAP = 14.0, 84.0, 12.0, 3.0  # a strip of values, and its name before it
+TILE_WIDTH, TILE_HEIGHT = 92.0, 72.0  # a picture on a chip, at most
+COLUMN_GAP = 44.0  # lines between two columns have room
+BELOW = 56.0  # from the main line to the grid under it
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +63,25 @@ class StageBox:
     open: bool | None  # None: too short to fold
 
 
+@dataclass(frozen=True)
+class LaneBox:
+    """Where a lane of the grid lies, with its name before it."""
+
+    lane: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 @dataclass(eq=False)
 class Layout:
     slots: list[Slot] = field(default_factory=list)
     stages: list[StageBox] = field(default_factory=list)
+    lanes: list[LaneBox] = field(default_factory=list)
     width: float = 0.0
     height: float = 0.0
     rows: int = 0
-    grid: bool = False  # columns and lanes, nothing broken into rows
     arcs: float = 0.0  # how far above the axis bypasses run
     _places: dict[str, Slot] = field(default_factory=dict)
 
@@ -99,18 +114,46 @@ def face_width(shape: Sequence[int]) -> float:
     return side(shape) if len(shape) == 3 and shape[1] * shape[2] > 1 else 14.0
 
 
-def arrange(
-    figure: Figure,
-    words: Callable[[Node | None, tuple[Node, ...]], float],
-    line: float,
-    unfolded: set[int],
-    width: float,
-) -> Layout:
+def face(node: Node) -> tuple[float, float, float]:
+    """Width, height and depth of a block's face. The grid of features shows the picture."""
+    if node.kind == "grid":
+        high, wide = node.glance[0].shape[:2] if node.glance else (1, 1)
+        scale = LARGEST / max(high, wide)
+        return wide * scale, high * scale, depth(node.shape)
+    return face_width(node.shape), side(node.shape), depth(node.shape)
+
+
+def in_grid(node: Node | None) -> bool:
+    """Whether its place is its column and lane, and not a row's next."""
+    return node is not None and node.small and node.lane >= 0
+
+
+Words = Callable[["Node | None", "tuple[Node, ...]"], float]
+
+
+def arrange(figure: Figure, words: Words, line: float, unfolded: set[int], width: float, head: float = 0.0) -> Layout:
     """`words` measures what stands under a block, `line` is the height of one line of it; `width`: no row is longer,
-    unless a single cell is. With more lanes than the main line and its bypasses it is a grid of columns and lanes,
-    all in one row."""
-    if not {node.lane for node in figure.nodes} <= {-1, 0}:
-        return _grid(figure, words, line)
+    unless a single cell is. Nodes of the grid lie in columns and lanes under the main line, all in one row; `head` is
+    the room that the lanes' names take."""
+    on_line = tuple(node for node in figure.nodes if not in_grid(node))
+    if len(on_line) == len(figure.nodes):
+        return _lines(figure, words, line, unfolded, width)
+    grid = _grid(figure, words, line, head)
+    if not on_line:
+        return grid
+    layout = _lines(replace(figure, nodes=on_line), words, line, unfolded, width)
+    down = layout.height - 2 * MARGIN + BELOW
+    layout.slots += [
+        replace(slot, row=layout.rows, y=slot.y + down, axis=slot.axis + down, words=slot.words + down)
+        for slot in grid.slots
+    ]
+    layout.lanes = [replace(box, y=box.y + down) for box in grid.lanes]
+    layout.width, layout.height = max(layout.width, grid.width), down + grid.height
+    layout.rows += 1
+    return layout
+
+
+def _lines(figure: Figure, words: Words, line: float, unfolded: set[int], width: float) -> Layout:
     units = _units(figure, unfolded)
     towers = max((node.towers for node in figure.nodes), default=1)
     chips = any(node.lane < 0 for node in figure.nodes)
@@ -188,19 +231,15 @@ def _units(figure: Figure, unfolded: set[int]) -> list[Unit]:
     return units
 
 
-def _width(
-    slot: tuple[Node | None, tuple[Node, ...], int | None], words: Callable[[Node | None, tuple[Node, ...]], float]
-) -> float:
+def _width(slot: tuple[Node | None, tuple[Node, ...], int | None], words: Words) -> float:
     node, hidden, _ = slot
     if node is not None and node.kind == "add":
         return CIRCLE + 16
-    drawn = 48.0 if node is None else face_width(node.shape) + depth(node.shape)
-    return max(drawn, words(node, hidden)) + 4
+    wide, _, deep = face(node) if node is not None else (48.0, 0.0, 0.0)
+    return max(wide + deep, words(node, hidden)) + 4
 
 
-def _place_chips(
-    figure: Figure, layout: Layout, words: Callable[[Node | None, tuple[Node, ...]], float], line: float
-) -> None:
+def _place_chips(figure: Figure, layout: Layout, words: Words, line: float) -> None:
     """Small nodes above the line, over the middle of what they pass by."""
     on_line = {slot.id: slot for slot in layout.slots}
     for node in figure.nodes:
@@ -233,41 +272,55 @@ def _place_chips(
     layout.slots.sort(key=lambda slot: (slot.row, slot.centre, slot.axis))
 
 
-def _grid(figure: Figure, words: Callable[[Node | None, tuple[Node, ...]], float], line: float) -> Layout:
+def _grid(figure: Figure, words: Words, line: float, head: float) -> Layout:
     """Every node at its column and lane: a network unrolled over words or tokens, layer above layer."""
-    body = LARGEST + 18.0
-    chip = 2 * line + 6
+    nodes = [node for node in figure.nodes if in_grid(node)]
+    sizes = {node.id: _chip(node, words, line) for node in nodes}
     wide: dict[float, float] = {}
     high: dict[int, float] = {}
-    for node in figure.nodes:
-        strip = bool(node.glance) and node.glance[0].shape[1] == 1
-        width = words(node, ()) + (12 + CHIP_GLANCE * strip if node.small else 0)
-        width = max(width, face_width(node.shape) + depth(node.shape)) if not node.small else width
-        wide[node.column] = max(wide.get(node.column, 0.0), width)
-        high[node.lane] = max(high.get(node.lane, 0.0), chip if node.small else body + 4 * line + 8)
+    for node in nodes:
+        wide[node.column] = max(wide.get(node.column, 0.0), sizes[node.id][0])
+        high[node.lane] = max(high.get(node.lane, 0.0), sizes[node.id][1])
     lefts: dict[float, float] = {}
-    x = MARGIN
+    x = MARGIN + head
     for column in sorted(wide):
         lefts[column] = x
-        x += wide[column] + 2 * GAP
+        x += wide[column] + COLUMN_GAP
     tops: dict[int, float] = {}
     y = MARGIN
     for lane in sorted(high):
         tops[lane] = y
         y += high[lane] + LANE_GAP
-    layout = Layout(width=x - 2 * GAP + MARGIN, height=y - LANE_GAP + MARGIN, rows=1, grid=True, arcs=chip / 2 + 14)
-    for node in figure.nodes:
-        left, top, width = lefts[node.column], tops[node.lane], wide[node.column]
-        stage = figure.cells[node.cell].stage if node.cell is not None else None
-        if node.small:
-            axis, tall = top + high[node.lane] / 2, chip
-            slot = Slot(node.id, node, (), stage, 0, left, axis - chip / 2, width, tall, axis, axis)
-        else:
-            axis, tall = top + body / 2, body + 4 * line + 8
-            slot = Slot(node.id, node, (), stage, 0, left, top, width, tall, axis, axis + body / 2)
-        layout.slots.append(slot)
+    chip = 2 * line + 6
+    layout = Layout(width=x - COLUMN_GAP + MARGIN, height=y - LANE_GAP + MARGIN, rows=1, arcs=chip / 2 + 14)
+    layout.lanes = [
+        LaneBox(lane.lane, MARGIN, tops[lane.lane], layout.width - 2 * MARGIN, high[lane.lane]) for lane in figure.lanes
+    ]
+    for node in nodes:
+        left, top, width, tall = lefts[node.column], tops[node.lane], wide[node.column], sizes[node.id][1]
+        axis = top + high[node.lane] / 2
+        layout.slots.append(Slot(node.id, node, (), None, 0, left, axis - tall / 2, width, tall, axis, axis))
     layout.slots.sort(key=lambda slot: (slot.centre, slot.axis))
     return layout
+
+
+def _chip(node: Node, words: Words, line: float) -> tuple[float, float]:
+    """Width and height that a small node needs."""
+    if node.strips:
+        title = 0.0 if node.word else line
+        return LETTER + STRIP_WIDTH + 12, len(node.strips) * (STRIP_HEIGHT + STRIP_GAP) - STRIP_GAP + 12 + title
+    if node.glance and node.glance[0].ndim == 3:
+        wide, high = tile_size(node)
+        return wide + 8, high + 8
+    strip = bool(node.glance) and node.glance[0].shape[1] == 1
+    return words(node, ()) + 12 + CHIP_GLANCE * strip, 2 * line + 6 + (6 if node.p is not None else 0)
+
+
+def tile_size(node: Node) -> tuple[float, float]:
+    """Of a picture on a chip, in its own shape."""
+    high, wide = node.glance[0].shape[:2]
+    scale = min(TILE_WIDTH / wide, TILE_HEIGHT / high)
+    return wide * scale, high * scale
 
 
 def _stage_boxes(figure: Figure, layout: Layout, unfolded: set[int], row_height: float, head: float) -> list[StageBox]:

@@ -11,13 +11,14 @@ from PySide6.QtGui import QFocusEvent, QFont, QImage, QKeyEvent, QMouseEvent, QP
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from app.gui.theme import QUARTER, STEP, WIDE, Theme
-from app.gui.widgets.heat_map import picture_of
+from app.gui.widgets.heat_map import picture_of, signed_picture
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
     """`values`: (h, w) uint8, shown in viridis, or (h, w, 3) in its own colours. `units`: each pixel is a unit of its
-    own, counted row by row."""
+    own, counted row by row. `signed`: 128 is zero, more is blue and less is orange. `reads`: the numbers themselves,
+    (h, w) float32, where the pixels are too coarse or show something else besides."""
 
     values: np.ndarray
     label: str  # under the tile: "12"; "" for none
@@ -26,6 +27,8 @@ class Tile:
     high: float = 0.0
     units: bool = False
     names: tuple[str, ...] = ()  # of the units, where they have some
+    signed: bool = False
+    reads: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ class MapsGrid(QAbstractScrollArea):
         self.setAccessibleName(self.tr("Feature maps"))
         self.viewport().setMouseTracking(True)
         self.setMinimumSize(160, 80)
-        theme.changed.connect(self.viewport().update)
+        theme.changed.connect(self._dress)
 
     # What is shown
 
@@ -68,7 +71,7 @@ class MapsGrid(QAbstractScrollArea):
         same = [len(s.tiles) for s in sections] == [len(s.tiles) for s in self._sections]
         self._sections = tuple(sections)
         self._tiles = [tile for section in sections for tile in section.tiles]
-        self._images = [picture_of(tile.values) for tile in self._tiles]
+        self._dress()
         if not same:
             self._current = 0
             self.verticalScrollBar().setValue(0)
@@ -78,6 +81,13 @@ class MapsGrid(QAbstractScrollArea):
         self._lay_out()
         self._describe()
         self.pointed.emit("")
+
+    def _dress(self) -> None:
+        zero = self._theme.colour("raised")
+        self._images = [
+            signed_picture(tile.values, zero) if tile.signed else picture_of(tile.values) for tile in self._tiles
+        ]
+        self.viewport().update()
 
     def show_sentence(self, sentence: str) -> None:
         """In place of maps."""
@@ -164,6 +174,9 @@ class MapsGrid(QAbstractScrollArea):
             painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._sentence)
         elif self._large and self._tiles:
             place = self._large_place()
+            tile = self._tiles[self._current]
+            photograph = tile.values.ndim == 3 and tile.reads is not None
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, photograph)
             painter.drawImage(place, self._images[self._current])
             if self.hasFocus():
                 self._ring(painter, place)
@@ -300,22 +313,29 @@ class MapsGrid(QAbstractScrollArea):
 
     def _about(self, place: int) -> str:
         tile = self._tiles[place]
+        if tile.reads is not None:
+            low, high, mean = (number(float(v)) for v in (tile.reads.min(), tile.reads.max(), tile.reads.mean()))
+            return self.tr("{0}: from {1} to {2}, mean {3}").format(tile.name, low, high, mean)
         if tile.values.ndim == 3:
             return tile.name
         return self.tr("{0}: from {1} to {2}").format(tile.name, number(tile.low), number(tile.high))
 
     def _value_at(self, at: QPoint) -> str:
         tile, place = self._tiles[self._current], self._large_place()
-        if tile.values.ndim == 3 or not place.contains(at):
+        if (tile.values.ndim == 3 and tile.reads is None) or not place.contains(at):
             return self._about(self._current)
-        high, wide = tile.values.shape
+        high, wide = (tile.values if tile.reads is None else tile.reads).shape[:2]
         column = min((at.x() - place.left()) * wide // place.width(), wide - 1)
         row = min((at.y() - place.top()) * high // place.height(), high - 1)
-        value = tile.low + (tile.high - tile.low) * int(tile.values[row, column]) / 255
+        if tile.reads is not None:
+            value = float(tile.reads[row, column])
+        else:
+            value = tile.low + (tile.high - tile.low) * int(tile.values[row, column]) / 255
         if tile.units:
             unit = row * wide + column
             name = f"{unit}, {tile.names[unit]}" if unit < len(tile.names) else str(unit)
-            return self.tr("unit {0}: {1}").format(name, number(value))
+            words = self.tr("unit {0}: {1}").format(name, number(value))
+            return f"{tile.name}, {words}" if tile.label else words
         return self.tr("{0}, row {1}, column {2}: {3}").format(tile.name, row + 1, column + 1, number(value))
 
     def _describe(self) -> None:
