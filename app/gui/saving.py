@@ -46,6 +46,23 @@ class Files(QObject):
         self._number += 1
         self._tasks.start(f"save {self._number} {path.name}", work)
 
+    def save_figure(
+        self, draw: Callable[[bool], bytes | QImage], name: str, folder: str = "", svg: bool = True
+    ) -> None:
+        """A network's diagram. `draw` gives SVG where it is told True, pixels otherwise."""
+        kinds = {".svg": self.tr("Drawing, SVG (*.svg)"), ".png": self.tr("Picture, PNG (*.png)")}
+        first = ".svg" if svg else ".png"
+        kinds = {first: kinds.pop(first), **kinds}
+        suggestion = Path(folder) / self.tr("{0} diagram{1}").format(name, first)
+        path = self.ask(self.tr("Save the diagram"), str(suggestion), kinds)
+        if path is None:
+            return
+        drawn = draw(path.suffix.lower() == ".svg")
+        if isinstance(drawn, bytes):
+            self.run(path, lambda: write_text(path, drawn.decode()))
+        else:
+            self.run(path, lambda: write_png(drawn, path))
+
     def threads(self) -> list[Thread]:
         """Those that still write."""
         return self._tasks.threads()

@@ -506,7 +506,7 @@ def maps(towers: int = 1, filters: bool = False, count: int = 4) -> Maps:
 
 
 def test_the_pane_keeps_towers_apart(qtbot: Any, theme: Any) -> None:
-    from app.gui.classify.maps_pane import MapsPane
+    from app.gui.widgets.maps_pane import MapsPane
 
     pane = MapsPane(theme)
     qtbot.addWidget(pane)
@@ -588,7 +588,7 @@ def tab(qtbot: Any, make_context: Any, engine: Any) -> Any:
     context.worker._factories["figure"] = lambda: fake
     session = Session(context)
     tab = FigureTab(context, session, None)  # type: ignore[arg-type]
-    tab._saver = Saver(tab)
+    tab._files = Saver(tab)
     tab.fake, tab.session, tab.context = fake, session, context
     qtbot.addWidget(tab)
     tab.resize(1100, 420)
@@ -597,7 +597,7 @@ def tab(qtbot: Any, make_context: Any, engine: Any) -> Any:
     yield tab
     tab.close_view()
     join(session.stop(), 5.0)
-    join(tab._saver.threads(), 5.0)
+    join(tab._files.threads(), 5.0)
 
 
 def timed(tab: Any) -> bool:
@@ -734,7 +734,7 @@ def test_saving_asks_for_a_file_and_replaces_none(
     tab.shown()
     qtbot.waitUntil(lambda: timed(tab))
     said: list[tuple[str, str]] = []
-    tab._saver.said.connect(lambda kind, words: said.append((kind, words)))
+    tab._files.said.connect(lambda kind, words: said.append((kind, words)))
     ending = "svg" if svg else "png"
     suggestions = []
 

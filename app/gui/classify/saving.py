@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication, QImage
@@ -35,20 +34,3 @@ class Saver(Files):
         path = self.ask(self.tr("Save the picture"), str(suggestion), {".png": self.tr("Picture, PNG (*.png)")})
         if path is not None:
             self.run(path, lambda: write_png(image, path))
-
-    def save_figure(
-        self, draw: Callable[[bool], bytes | QImage], name: str, folder: str = "", svg: bool = True
-    ) -> None:
-        """A network's diagram. `draw` gives SVG where it is told True, pixels otherwise."""
-        kinds = {".svg": self.tr("Drawing, SVG (*.svg)"), ".png": self.tr("Picture, PNG (*.png)")}
-        first = ".svg" if svg else ".png"
-        kinds = {first: kinds.pop(first), **kinds}
-        suggestion = Path(folder) / self.tr("{0} diagram{1}").format(name, first)
-        path = self.ask(self.tr("Save the diagram"), str(suggestion), kinds)
-        if path is None:
-            return
-        drawn = draw(path.suffix.lower() == ".svg")
-        if isinstance(drawn, bytes):
-            self.run(path, lambda: write_text(path, drawn.decode()))
-        else:
-            self.run(path, lambda: write_png(drawn, path))
