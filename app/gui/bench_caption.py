@@ -161,9 +161,14 @@ class _Watch:
         assert frame is not None
         session.set_beam(10)
         ended: list[float] = []
+
+        def end() -> None:
+            ended.append(time.perf_counter())
+            self._loop.quit()
+
         bridge = self._panel._context.bridge
         for signal in (bridge.cancelled, bridge.done):
-            signal.connect(lambda _: ended.append(time.perf_counter()) or self._loop.quit())
+            signal.connect(end)
         QTimer.singleShot(20, self._loop.quit)
         self._loop.exec()
         began = time.perf_counter()

@@ -65,8 +65,8 @@ class Shortcuts(QDialog):
             (
                 self.tr("Bring something in"),
                 self.tr(
-                    "Drop pictures or folders anywhere on the panel, drag a picture out of a browser, paste one, or "
-                    "open files. The samples work with one click."
+                    "Drop pictures or folders anywhere on the panel, in Caption a video, too; drag a picture out of a "
+                    "browser, paste one, or open files. The samples work with one click."
                 ),
                 [
                     (f"{ctrl}O", self.tr("open files")),
@@ -103,10 +103,10 @@ class Shortcuts(QDialog):
                 self.tr("While no text field has the focus"),
                 self.tr("These can be switched off in the settings."),
                 [
-                    ("← →", self.tr("previous and next picture")),
-                    ("H", self.tr("heat on and off: where in the picture the network sees the class")),
-                    ("1 … 9", self.tr("pick the n-th class")),
-                    ("Space", self.tr("pause and resume live video")),
+                    ("← →", self.tr("previous and next picture; in a caption, the words")),
+                    ("H", self.tr("heat on and off: where the network sees the class, looks for the word")),
+                    ("1 … 9", self.tr("pick the n-th class, or the n-th word that could have stood there")),
+                    ("Space", self.tr("pause and resume a camera, a video, a slide show; a paused camera is off")),
                 ],
             ),
             (

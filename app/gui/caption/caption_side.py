@@ -113,10 +113,8 @@ class CaptionSide(QWidget):
         self.own.setProperty("flat", True)
         self.own.setToolTip(self.tr("The network's own sentence again (Esc)"))
         self.own.clicked.connect(self.own_words_wanted)
-        policy = self.own.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.own.setSizePolicy(policy)
         self.own.hide()
+        self.about.setMinimumHeight(self.own.sizeHint().height())  # nothing moves when it comes
         line = QHBoxLayout()
         line.setContentsMargins(STEP, 0, 0, 0)
         line.addWidget(self.about, 1)
@@ -157,18 +155,18 @@ class CaptionSide(QWidget):
 
         upper = QVBoxLayout()
         upper.setSpacing(STEP)
-        upper.addWidget(self.strips)
         upper.addWidget(self.caption)
         upper.addLayout(line)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._body.setSpacing(STEP)
-        self._body.addLayout(upper, 2)
-        self._body.addWidget(self._lower, 3)
+        self._body.addLayout(upper)
+        self._body.addWidget(self._lower, 1)
         self._answer = QWidget(self)
         self._inner = QVBoxLayout(self._answer)
         self._inner.setContentsMargins(0, 0, 0, 0)
         self._inner.setSpacing(STEP)
         self._inner.addWidget(self._controls)
+        self._inner.addWidget(self.strips)
         self._inner.addLayout(self._body, 1)
         self._inner.addWidget(self.limits)
         self.absent = _Absent(self)
@@ -228,13 +226,13 @@ class CaptionSide(QWidget):
         or isn't."""
         if word is None:
             self.place.setText(self.tr("Point at a word, or step through them with ← →.") if caption else "")
-            self.bars.show_bars([])
-            return
-        if others:
+        elif others:
             self.place.setText(self.tr("In place of “{0}” ({1}):").format(word.text, percent(word.p)))
         else:
             self.place.setText(self.tr("“{0}” ({1}); no other word was near.").format(word.text, percent(word.p)))
         self.bars.show_bars([Bar(k, text, p, percent(p)) for k, (text, p) in enumerate(others[:RUNNERS])])
+        for row in self.bars.rows:
+            row.setVisible(row.bar is not None)
 
     def show_sentences(self, captions: tuple[Caption, ...], chosen: int) -> None:
         self.sentences.show_captions(captions, chosen)
@@ -259,6 +257,7 @@ class CaptionSide(QWidget):
         self._beside = beside
         directions = QBoxLayout.Direction
         self._body.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
+        self._body.setStretch(0, int(beside))
         if beside:
             self._top.insertWidget(1, self._controls)
         else:

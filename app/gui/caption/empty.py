@@ -60,10 +60,10 @@ class EmptyPage(QWidget):
             ("astronaut.jpg", self.tr("An astronaut")),
             ("rocket.jpg", self.tr("A rocket")),
         ):
-            button = SampleButton(folder / file, label, thumbnails, theme, self)
-            button.chosen.connect(self.sample_chosen)
-            row.addWidget(button)
-            self.samples.append(button)
+            sample = SampleButton(folder / file, label, thumbnails, theme, self)
+            sample.chosen.connect(self.sample_chosen)
+            row.addWidget(sample)
+            self.samples.append(sample)
         row.addStretch(1)
         self._try_one = try_one = QLabel(self.tr("Or try one:"), self)
         try_one.setProperty("quiet", True)

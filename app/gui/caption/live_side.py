@@ -34,7 +34,7 @@ class LiveSide(QWidget):
         self.pages.setMinimumHeight(60)
         self.pages.addWidget(self.empty)
         self.pages.addWidget(self.view)
-        self._length = 0.0
+        self._length = self._time = 0.0
         self.seek = QSlider(Qt.Orientation.Horizontal, self)
         self.seek.setRange(0, SEEKS)
         self.seek.setAccessibleName(self.tr("Place in the video"))
@@ -59,7 +59,7 @@ class LiveSide(QWidget):
         column.addWidget(self.attention)
         column.addWidget(self.progress)
         self.setMinimumWidth(300)
-        self.show_length(None)
+        self._share_room()
 
     @property
     def is_empty(self) -> bool:
@@ -71,11 +71,14 @@ class LiveSide(QWidget):
 
     def show_length(self, seconds: float | None) -> None:
         """Of a video; None: there is no seeking."""
-        self._length = seconds or 0.0
-        self._share_room()
+        if (seconds or 0.0) != self._length:
+            self._length = seconds or 0.0
+            self.show_time(self._time)
+            self._share_room()
 
     def show_time(self, seconds: float) -> None:
         """Where the video is. Not while the person holds the handle."""
+        self._time = seconds
         if self._length and not self.seek.isSliderDown():
             blocked = self.seek.blockSignals(True)
             self.seek.setValue(round(SEEKS * seconds / self._length))

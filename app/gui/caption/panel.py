@@ -250,6 +250,8 @@ class CaptionPanel(Leaves):
     def shown(self) -> None:
         self._context.worker.show(PANEL)
         self._shown = True
+        if self._focused() is self.left.bar.chooser:  # Qt's own choice: keys are to act in the panel from the start
+            self.setFocus()
         self.watching.watch_cameras(True)
         self._look_on()
         self._tell_status()

@@ -86,9 +86,14 @@ class ClassifyPanel(Leaves):
             return view
 
         def read() -> QWidget:
-            from app.gui.classify.read_view import ReadView
+            from app.gui.read_view import ReadView
 
-            return ReadView(theme, self.inside)
+            pages = {
+                "alexnet": self.tr("AlexNet, 2012"),
+                "resnet": self.tr("ResNet and the bypass"),
+                "laboratory": self.tr("Reading the laboratory"),
+            }
+            return ReadView(pages, theme, self.inside)
 
         self.inside.add("labels", self.tr("&Labels"), labels)
         self.inside.add("figure", self.tr("&Figure"), figure, least=340)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
@@ -21,21 +24,26 @@ from app.gui.theme import QUARTER, STEP, WIDE, Theme
 from app.gui.widgets.choices import Choices
 from app.store.locate import bundled
 
-PAGES = ("alexnet", "resnet", "laboratory")
 READABLE = 90  # letters a line at most
 LINE = 130.0  # per cent of the type's own height
+NAMES = re.compile(r"\{(\w+)\}")
 HEADINGS = {1: (2, 0.0, 0.5), 2: (1, 0.9, 0.2)}  # level: Qt's steps of size, room above and below in ems
 
 
 class ReadView(QWidget):
-    """A choice of pages over the page. Links are opened by the person's own browser, and only when they are clicked."""
+    """A choice of pages over the page. Links are opened by the person's own browser, and only when they are clicked.
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    `pages`: a file's name in assets/pages, without its ending, and its title. `values`: what stands in the text in place
+    of {names}; a paragraph with a name that has none is left out."""
+
+    def __init__(
+        self, pages: Mapping[str, str], theme: Theme, parent: QWidget | None = None, values: Mapping[str, str] = {}
+    ) -> None:
         super().__init__(parent)
-        self._theme = theme
-        titles = [self.tr("AlexNet, 2012"), self.tr("ResNet and the bypass"), self.tr("Reading the laboratory")]
-        self.choices = Choices(titles, theme, self)
+        self._theme, self._pages, self._values = theme, tuple(pages), values
+        self.choices = Choices(list(pages.values()), theme, self)
         self.choices.setContentsMargins(WIDE, 0, WIDE, 0)
+        self.choices.setVisible(len(pages) > 1)
         self.page = QTextBrowser(self)
         self.page.setFrameShape(QFrame.Shape.NoFrame)
         self.page.setOpenLinks(False)
@@ -56,16 +64,15 @@ class ReadView(QWidget):
         self._show()
 
     def open(self, name: str) -> None:
-        """One of `PAGES`."""
-        self.choices.choose(PAGES.index(name))
+        self.choices.choose(self._pages.index(name))
 
     def _turn(self, step: int) -> None:
-        self.choices.choose(min(max(self.choices.place + step, 0), len(PAGES) - 1))
+        self.choices.choose(min(max(self.choices.place + step, 0), len(self._pages) - 1))
 
     def _show(self) -> None:
         place = self.choices.place
-        text = (bundled("assets") / "pages" / f"{PAGES[place]}.md").read_text("utf-8")
-        self.page.setMarkdown(text)
+        text = (bundled("assets") / "pages" / f"{self._pages[place]}.md").read_text("utf-8")
+        self.page.setMarkdown(filled(text, self._values))
         self.page.setAccessibleName(self.choices.buttons()[place].text())
         self._dress()
 
@@ -135,3 +142,9 @@ class ReadView(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(300, 160)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """`text` with its {names} replaced; paragraphs with names that have no value are left out."""
+    kept = [part for part in text.split("\n\n") if set(NAMES.findall(part)) <= values.keys()]
+    return NAMES.sub(lambda found: values[found[1]], "\n\n".join(kept))
