@@ -1,4 +1,4 @@
-"""Pages to read: what the landmark networks are about, and how the laboratory is read. Texts of assets/pages."""
+"""Pages to read: what the networks are about, and how the laboratory is read. Texts of assets/pages."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ HEADINGS = {1: (2, 0.0, 0.5), 2: (1, 0.9, 0.2)}  # level: Qt's steps of size, ro
 class ReadView(QWidget):
     """A choice of pages over the page. Links are opened by the person's own browser, and only when they are clicked.
 
-    `pages`: a file's name in assets/pages, without its ending, and its title. `values`: what stands in the text in place
-    of {names}; a paragraph with a name that has none is left out."""
+    `pages`: a file's name in assets/pages, without its ending, and its title. `values`: what stands in the text in
+    place of {names}; a paragraph with a name that has none is left out."""
 
     def __init__(
         self, pages: Mapping[str, str], theme: Theme, parent: QWidget | None = None, values: Mapping[str, str] = {}

@@ -282,7 +282,7 @@ def race_done(window: MainWindow) -> QWidget:
 def page(window: MainWindow, number: int) -> QWidget:
     """A page to read, all over the panel."""
     from app.gui.classify.panel import ClassifyPanel
-    from app.gui.classify.read_view import ReadView
+    from app.gui.read_view import ReadView
 
     panel = window.tabs.widget(0)
     assert isinstance(panel, ClassifyPanel)

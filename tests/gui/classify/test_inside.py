@@ -126,3 +126,18 @@ def test_views_are_closed_with_the_panel(panel_with: Any, heard: list[str]) -> N
     panel.close_panel()
     assert heard[-1] == "low closed"
     assert "tall closed" not in heard  # never made
+
+
+def test_the_panel_has_pages_to_read(panel: Any) -> None:
+    from app.gui.read_view import ReadView
+
+    panel.toggle_inside()
+    panel.inside.choose("read")
+    view = panel.inside.view("read")
+    assert isinstance(view, ReadView)
+    assert view.page.isVisible()
+    assert [button.text() for button in view.choices.buttons()] == [
+        "AlexNet, 2012",
+        "ResNet and the bypass",
+        "Reading the laboratory",
+    ]

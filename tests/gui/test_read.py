@@ -10,18 +10,39 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QTextFormat
 from PySide6.QtTest import QTest
 
-from app.gui.classify import read_view
-from app.gui.classify.read_view import PAGES, ReadView
+from app.gui import read_view
+from app.gui.read_view import ReadView, filled
 from app.store.locate import bundled
+
+PAGES = {
+    "alexnet": "AlexNet, 2012",
+    "resnet": "ResNet and the bypass",
+    "laboratory": "Reading the laboratory",
+}
+CAPTIONER = {"captioner": "From a picture to a sentence"}
+VALUES = {"cider_frozen": "0.412", "cider_end_to_end": "0.583", "cider_gain": "41"}
 
 
 @pytest.fixture
 def view(qtbot: Any, theme: Any) -> ReadView:
-    made = ReadView(theme)
+    made = ReadView(PAGES, theme)
     qtbot.addWidget(made)
     made.resize(1280, 700)
     made.show()
     return made
+
+
+@pytest.fixture
+def one(qtbot: Any, theme: Any, request: pytest.FixtureRequest) -> ReadView:
+    """A page by itself, with all of its numbers."""
+    made = ReadView({request.param: request.param}, theme, values=VALUES)
+    qtbot.addWidget(made)
+    made.resize(1280, 700)
+    made.show()
+    return made
+
+
+every_page = pytest.mark.parametrize("one", [*PAGES, *CAPTIONER], indirect=True)
 
 
 def blocks(view: ReadView) -> list[Any]:
@@ -32,27 +53,25 @@ def blocks(view: ReadView) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_a_title_parts_references_and_no_raw_marks(view: ReadView, name: str) -> None:
-    view.open(name)
-    levels = [block.blockFormat().headingLevel() for block in blocks(view)]
+@every_page
+def test_a_page_has_a_title_parts_references_and_no_raw_marks(one: ReadView) -> None:
+    levels = [block.blockFormat().headingLevel() for block in blocks(one)]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert levels.count(2) >= 3
-    text = view.page.toPlainText()
+    text = one.page.toPlainText()
     assert "References" in text
     assert "arxiv.org/abs/" in text
-    assert not re.search(r"\*\*|^#|\]\(", text, re.MULTILINE)
-    title = (bundled("assets") / "pages" / f"{name}.md").read_text("utf-8").splitlines()[0]
+    assert not re.search(r"\*\*|^#|\]\(|[{}]", text, re.MULTILINE)
+    title = (bundled("assets") / "pages" / f"{one.page.accessibleName()}.md").read_text("utf-8").splitlines()[0]
     assert text.startswith(title.removeprefix("# "))
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_one_screen(view: ReadView, name: str) -> None:
+@every_page
+def test_a_page_fits_one_screen(one: ReadView) -> None:
     """A window of 1280 × 800, the inside all over it; the references may need a turn of the wheel."""
-    view.open(name)
-    document = view.page.document()
-    assert document.size().height() <= view.page.viewport().height() * 1.25
+    document = one.page.document()
+    assert document.size().height() <= one.page.viewport().height() * 1.25
 
 
 def test_lines_are_no_longer_than_can_be_read(view: ReadView) -> None:
@@ -110,9 +129,16 @@ def test_pages_turn_by_keys(view: ReadView) -> None:
     assert view.page.accessibleName() == "ResNet and the bypass"
 
 
-def test_the_panel_has_the_pages_inside(panel: Any) -> None:
-    panel.toggle_inside()
-    panel.inside.choose("read")
-    view = panel.inside.view("read")
-    assert isinstance(view, ReadView)
-    assert view.page.isVisible()
+def test_numbers_are_filled_in_or_their_paragraph_is_left_out() -> None:
+    text = "# Title\n\nIt went from {low} to {high}.\n\nWhat always holds.\n\n- a {low}\n"
+    assert filled(text, {"low": "1", "high": "2"}) == text.replace("{low}", "1").replace("{high}", "2")
+    assert filled(text, {"low": "1"}) == "# Title\n\nWhat always holds.\n\n- a 1\n"
+    assert filled(text, {}) == "# Title\n\nWhat always holds."
+
+
+def test_a_single_page_has_nothing_to_choose(qtbot: Any, theme: Any) -> None:
+    made = ReadView(CAPTIONER, theme)
+    qtbot.addWidget(made)
+    made.show()
+    assert not made.choices.isVisible()
+    assert "{" not in made.page.toPlainText()
