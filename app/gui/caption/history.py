@@ -1,7 +1,7 @@
 """What was said when, as a list model: the timeline (app.text.timeline) with a small picture and its way out as a file.
 
 It outlives pauses and changes of the source. Its memory is bounded: the oldest captions go, the oldest pictures before
-them.
+them. A picture is kept as a JPEG of 3 kB and decoded when it is in sight.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from app.media.sources import Frame
     from app.text.timeline import Entry, Timeline
 
-MOST = 5000  # captions
+MOST = 3000  # captions: 6 MB
+PICTURES = 1000  # of the newest of them: 3 MB
+IN_SIGHT = 100  # decoded: 5 MB
 SMALL = (128, 96)  # pixels that a small picture has at most
 TIME_ROLE = int(Qt.ItemDataRole.UserRole) + 1  # "0:12 – 0:15 · clip.mp4"
 KEY_ROLE = TIME_ROLE + 1  # the row, for thumbnails
@@ -44,6 +46,7 @@ class Row:
     end: float
     path: Path | None = None
     failed: bool = False
+    jpeg: bytes = b""  # the small picture of a frame
 
     @property
     def when(self) -> str:
@@ -60,7 +63,7 @@ class History(QAbstractListModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.rows: list[Row] = []
-        self.thumbnails = Thumbnails(_thumbnail, self)
+        self.thumbnails = Thumbnails(_thumbnail, self, IN_SIGHT)
         self._timeline: Timeline | None = None
 
     @property
@@ -83,10 +86,8 @@ class History(QAbstractListModel):
         """`begin`: seconds on the source's clock. The small picture is made of the frame, or of the file."""
         self._close_last(begin, source)
         self.timeline.say(begin, caption.text, ((word.text, word.p) for word in caption.words), caption.logprob, source)
-        row = Row(sentence(caption), source, begin, begin, path)
-        if frame is not None:
-            self.thumbnails.put(row, small(frame.pixels))
-        self._append(row)
+        jpeg = small(frame.pixels) if frame is not None else b""
+        self._append(Row(sentence(caption), source, begin, begin, path, jpeg=jpeg))
 
     def fail(self, words: str, source: str, path: Path | None) -> None:
         """A picture that could not be described. It stands in the list, not in what is exported."""
@@ -130,6 +131,8 @@ class History(QAbstractListModel):
             del self.rows[:surplus]
             self.endRemoveRows()
         place = len(self.rows)
+        if place >= PICTURES:
+            self.rows[place - PICTURES].jpeg = b""
         self.beginInsertRows(_ROOT, place, place)
         self.rows.append(row)
         self.endInsertRows()
@@ -162,22 +165,24 @@ class History(QAbstractListModel):
         return "".join(f"{row.when}\t{row.text}\t{row.source}\n" for row in rows if not row.failed)
 
 
-def small(pixels: np.ndarray) -> QImage:
-    """A frame, (h, w, 3) BGR, as small as the list needs it."""
+def small(pixels: np.ndarray) -> bytes:
+    """A frame, (h, w, 3) BGR, as small as the list needs it, as a JPEG."""
     from app.media.opencv import import_cv2
 
     cv2 = import_cv2()
     height, width = pixels.shape[:2]
     scale = min(SMALL[0] / width, SMALL[1] / height, 1.0)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    made = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return QImage(made.tobytes(), *size, 3 * size[0], QImage.Format.Format_BGR888).copy()
+    good, made = cv2.imencode(".jpg", cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return made.tobytes() if good else b""
 
 
 def _thumbnail(key: object) -> QImage | None:
-    """For `Thumbnails`, on its thread: of a file; the one of a frame was kept as long as there was room."""
+    """For `Thumbnails`, on its thread."""
     from app.gui.classify.answers import Item
     from app.gui.classify.loader import thumbnail
 
     assert isinstance(key, Row)
+    if key.jpeg:
+        return QImage.fromData(key.jpeg)
     return thumbnail(Item(key.source, key.path)) if key.path is not None else None

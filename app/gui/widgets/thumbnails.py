@@ -40,14 +40,15 @@ Make = Callable[[Hashable], QImage | None]
 
 
 class Thumbnails(QObject):
-    """`make` is called on the thread: the small picture of a key, or None where there is none."""
+    """`make` is called on the thread: the small picture of a key, or None where there is none. `kept` of them stay in
+    memory."""
 
     ready = Signal()
     _made = Signal(object, object)
 
-    def __init__(self, make: Make, parent: QObject | None = None) -> None:
+    def __init__(self, make: Make, parent: QObject | None = None, kept: int = KEPT) -> None:
         super().__init__(parent)
-        self._make = make
+        self._make, self._most = make, kept
         self._kept: OrderedDict[Hashable, QPixmap | None] = OrderedDict()
         self._wanted: deque[Hashable] = deque(maxlen=WAITING)
         self._changed = threading.Condition()
@@ -95,7 +96,7 @@ class Thumbnails(QObject):
     @Slot(object, object)
     def _keep(self, key: Hashable, image: QImage | None) -> None:
         self._kept[key] = QPixmap.fromImage(image) if image is not None else None
-        while len(self._kept) > KEPT:
+        while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         self.ready.emit()
 

@@ -65,6 +65,7 @@ def test_its_memory_is_bounded(panel: Any, monkeypatch: pytest.MonkeyPatch, engi
     from app.media.sources import Frame
 
     monkeypatch.setattr(history, "MOST", 10)
+    monkeypatch.setattr(history, "PICTURES", 4)
     kept = history.History(panel)
     pixels = np.zeros((48, 64, 3), np.uint8)
     described = engine.described("captioner", ["a", "dog"], 1, pixels)
@@ -74,7 +75,7 @@ def test_its_memory_is_bounded(panel: Any, monkeypatch: pytest.MonkeyPatch, engi
     assert (
         [row.begin for row in kept.rows] == [entry.begin for entry in kept.entries] == [float(k) for k in range(15, 25)]
     )
-    kept.thumbnails.stop()
+    assert [bool(row.jpeg) for row in kept.rows] == [False] * 6 + [True] * 4
 
 
 @pytest.mark.parametrize("ending", [".srt", ".vtt", ".csv", ".json"])
