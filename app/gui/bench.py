@@ -70,10 +70,10 @@ def measure(window: MainWindow, folder: Path, samples: int, seconds: float | Non
     can come."""
     from app.gui.classify.panel import ClassifyPanel
 
+    window.tabs.setCurrentIndex(0)
     panel = window.tabs.widget(0)
     if not isinstance(panel, ClassifyPanel):
         raise RuntimeError("The Classify panel can't be loaded: “triptych doctor” says what is missing.")
-    window.tabs.setCurrentIndex(0)
     window.warm_up()
     _wait_for_models(window, panel)
     clock = _Clock(panel, samples, seconds)

@@ -70,12 +70,12 @@ def measure(window: MainWindow, seconds: float) -> dict[str, Any]:
     from app.media.synthetic import Synthetic
     from app.store.locate import bundled
 
+    window.tabs.setCurrentIndex(1)
     panel = window.tabs.widget(1)
     if not isinstance(panel, CaptionPanel):
         raise RuntimeError("The Caption panel can't be loaded: “triptych doctor” says what is missing.")
     if not panel.session.model:
         raise RuntimeError("No network that describes pictures is on this machine: “triptych models list” says more.")
-    window.tabs.setCurrentIndex(1)
     window.painted.connect(window.warm_up)
     window.show()
     pictures = tuple(sorted((bundled("assets") / "samples").glob("*.jpg")))

@@ -27,6 +27,7 @@ from app.worker import Notice
 LEAST = QSize(720, 520)
 FIRST = QSize(1280, 800)
 CLOSING = 1.2  # seconds for all threads together; with the settings and the end of the process, it stays below 2 s
+PANELS = (("app.gui.classify.panel", "ClassifyPanel"), ("app.gui.caption.panel", "CaptionPanel"))
 PANEL_ACTIONS = ("open", "open-folder", "paste", "copy", "save", "cancel", "inside")
 
 _log = logging.getLogger(__name__)
@@ -60,18 +61,11 @@ class MainWindow(QMainWindow):
         column.addWidget(self.tabs, 1)
         self.setCentralWidget(centre)
 
-        translate = Coming(context.theme, self)
-        pages = (
-            self._made(self.tr("Classify"), "app.gui.classify.panel", "ClassifyPanel"),
-            self._made(self.tr("Caption"), "app.gui.caption.panel", "CaptionPanel"),
-            (translate, translate.title),
-        )
-        for page, title in pages:
-            self.tabs.addTab(page, title)
-        self.menu = Menu(
-            self._doings(), context.theme, [title for _, title in pages], context.settings.value(KEYS_KEY, True), self
-        )
-        for number in range(len(pages)):
+        titles = [self.tr("Classify"), self.tr("Caption"), self.tr("Translate")]
+        for title in titles:
+            self.tabs.addTab(_Later(self), title)
+        self.menu = Menu(self._doings(), context.theme, titles, context.settings.value(KEYS_KEY, True), self)
+        for number in range(len(titles)):
             self.tabs.setTabToolTip(number, self.menu.actions[f"panel-{number + 1}"].shortcut().toString())
         self._corner()
         self.status = StatusBar(context.theme, self)
@@ -91,18 +85,40 @@ class MainWindow(QMainWindow):
         pages = [self.tabs.widget(number) for number in range(self.tabs.count())]
         return [cast(Panel, page) for page in pages if hasattr(page, "open_paths")]
 
-    def _made(self, title: str, module: str, name: str) -> tuple[QWidget, str]:
+    def _make(self, number: int) -> None:
+        """The page of a tab that is looked at for the first time: the others cost nothing at the start."""
+        later, title = self.tabs.widget(number), self.tabs.tabText(number)
+        if not isinstance(later, _Later):
+            return
+        page, tip = self._page(number, title), self.tabs.tabToolTip(number)
+        blocked = self.tabs.blockSignals(True)  # the tab stays the chosen one all the time
+        self.tabs.removeTab(number)
+        self.tabs.insertTab(number, page, title)
+        self.tabs.setTabToolTip(number, tip)
+        self.tabs.setCurrentIndex(number)
+        self.tabs.blockSignals(blocked)
+        later.deleteLater()
+        if hasattr(page, "open_paths"):
+            panel = cast(Panel, page)
+            panel.status_changed.connect(partial(self._panel_says, panel))
+            panel.models_wanted.connect(self.show_models)
+
+    def _page(self, number: int, title: str) -> QWidget:
         """A panel; where one of its libraries can't be loaded, a page that says so."""
+        if number == len(PANELS):
+            return Coming(self.context.theme, self)
+        module, name = PANELS[number]
         try:
-            panel: QWidget = getattr(importlib.import_module(module), name)(self.context, self)
-            return panel, title
+            page: QWidget = getattr(importlib.import_module(module), name)(self.context, self)
         except ImportError as error:
             _log.exception("the panel %s can't be loaded", name)
             from app.gui.broken import Broken
 
-            return Broken(title, error, self.context.theme, self), title
+            return Broken(title, error, self.context.theme, self)
+        return page
 
     def _panel_shown(self) -> None:
+        self._make(self.tabs.currentIndex())
         page = self.tabs.currentWidget()
         for panel in self.panels():
             if cast(QWidget, panel) is not page:
@@ -341,6 +357,7 @@ class MainWindow(QMainWindow):
         context.downloads.failed.connect(self._downloads_changed)
         context.downloads.failed.connect(self._download_failed)
         context.downloads.finished.connect(self._download_finished)
-        for panel in self.panels():
-            panel.status_changed.connect(partial(self._panel_says, panel))
-            panel.models_wanted.connect(self.show_models)
+
+
+class _Later(QWidget):
+    """Holds the place of a page that nobody has looked at yet."""

@@ -68,9 +68,9 @@ def answered(window: MainWindow, sample: str) -> ClassifyPanel:
     from app.gui.classify.panel import ClassifyPanel
     from app.store.locate import bundled
 
+    window.tabs.setCurrentIndex(0)
     panel = window.tabs.widget(0)
     assert isinstance(panel, ClassifyPanel)
-    window.tabs.setCurrentIndex(0)
     window.warm_up()
     panel.open_paths([bundled("assets") / "samples" / sample])
     wait(lambda: panel.session.decoded is not None and bool(panel.session.current and panel.session.current.done), 60)
@@ -192,9 +192,9 @@ def laboratory(window: MainWindow, network: int = -2) -> LabView:
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.lab.view import LabView
 
+    window.tabs.setCurrentIndex(0)
     panel = window.tabs.widget(0)
     assert isinstance(panel, ClassifyPanel)
-    window.tabs.setCurrentIndex(0)
     window.context.worker.start()
     panel.toggle_inside()
     panel.inside.choose("laboratory")
@@ -284,9 +284,9 @@ def page(window: MainWindow, number: int) -> QWidget:
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.read_view import ReadView
 
+    window.tabs.setCurrentIndex(0)
     panel = window.tabs.widget(0)
     assert isinstance(panel, ClassifyPanel)
-    window.tabs.setCurrentIndex(0)
     panel.toggle_inside()
     panel.inside.choose("read")
     panel.inside.whole.setChecked(True)
@@ -354,9 +354,9 @@ def figure_large(window: MainWindow) -> QWidget:
 def caption_panel(window: MainWindow) -> CaptionPanel:
     from app.gui.caption.panel import CaptionPanel
 
+    window.tabs.setCurrentIndex(1)
     panel = window.tabs.widget(1)
     assert isinstance(panel, CaptionPanel)
-    window.tabs.setCurrentIndex(1)
     window.context.worker.start()
     return panel
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Signal
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayou
 from app.gui import numbers
 from app.gui.theme import QUARTER, STEP, Theme, sized
 from app.gui.widgets.elided import ElidedLabel
-from app.gui.widgets.figure_items import shape_words
+from app.gui.widgets.figure_items import name_of, shape_words
 from app.gui.widgets.heat_map import Legend
 from app.gui.widgets.maps_grid import MapsGrid, Section, Tile, number
 
@@ -61,20 +62,22 @@ class MapsPane(QWidget):
         bottom.setSpacing(STEP)
         bottom.addWidget(self.info, 1)
         bottom.addWidget(self.legend)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(STEP, 0, 0, 0)
-        column.setSpacing(QUARTER)
-        column.addLayout(top)
-        column.addWidget(self.grid, 1)
-        column.addLayout(bottom)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(STEP, 0, 0, 0)
+        self.column.setSpacing(QUARTER)
+        self.column.addLayout(top)
+        self.column.addWidget(self.grid, 1)
+        self.column.addLayout(bottom)
         self.setMinimumWidth(220)
+
+    def entitle(self, node: Node) -> None:
+        self.title.setText(f"{name_of(node)} · {shape_words(node)}")
+        for button in (self.maps_button, self.filters_button):
+            button.setVisible(node.has_filters)
 
     def announce(self, node: Node, has_picture: bool) -> None:
         """A block is chosen; its maps are on their way. What was there stays until they come."""
-        name = self.tr("addition") if node.kind == "add" else node.title
-        self.title.setText(f"{name} · {shape_words(node)}")
-        for button in (self.maps_button, self.filters_button):
-            button.setVisible(node.has_filters)
+        self.entitle(node)
         if not node.has_filters or (has_picture and self._maps is not None and self._maps.node != node.id):
             self.maps_button.setChecked(True)
         if not has_picture and node.has_filters:
@@ -85,6 +88,14 @@ class MapsPane(QWidget):
     def show_maps(self, maps: Maps) -> None:
         self._maps = maps
         self._fill()
+
+    def show_sections(self, sections: Sequence[Section], about: str) -> None:
+        """Other values than maps; `about` says what they are."""
+        self._maps = None
+        self._about = about
+        self.legend.hide()
+        self.grid.show_sections(sections)
+        self.info.setText(about)
 
     def show_sentence(self, sentence: str) -> None:
         self._maps = None
