@@ -92,13 +92,14 @@ def search(
     alpha: float = 0.0,
     penalty: Penalty | None = None,
     prefix: Sequence[int] = (),
+    exact: bool = True,
 ) -> Iterator[list[list[Hypothesis]]]:
     """Yields after every token: for each input its hypotheses so far, finished and growing, best first, at most `beam`;
     the last yield holds finished ones (or cut ones) alone.
 
-    `longest[i]` bounds input i's length in tokens. `prefix` forces the first tokens. The search is exact within its
-    beam: it ends for an input when nothing that still grows can enter the `beam` best, as log probabilities only fall
-    and lp is largest at the longest length."""
+    `longest[i]` bounds input i's length in tokens. `prefix` forces the first tokens. For an input the search ends with
+    `beam` finished hypotheses and nothing that still grows being better than the last of them: `exact`, not even at
+    the longest length, where lp is largest (log probabilities only fall); else, at its length now."""
     finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
     live: list[Spoken | None] = [None] * batch
     inputs = parents = list(range(batch))
@@ -129,7 +130,7 @@ def search(
                 kept += 1
                 if kept == beam:
                     break
-            if kept and _decided(finished[i], grown[-kept].total / bounds[i], beam):
+            if kept and _decided(finished[i], grown[-kept].total / (bounds[i] if exact else scale), beam):
                 del grown[-kept:], grown_parents[-kept:], grown_inputs[-kept:]
         if not grown:
             break
