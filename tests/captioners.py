@@ -3,10 +3,14 @@ so that pictures differ, and a decoder with random weights."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.media.preprocess import Preprocessing
+from app.store import locate
 from app.store.cards import Card, Measurement, write_card
 from app.store.fingerprints import sha256_of
 from app.store.vocabulary import END, KEY, SPECIAL
@@ -18,6 +22,23 @@ WORDS = (
     "snow", "water", "field", "runs", "sits",
 )  # fmt: skip
 SQUEEZED = Preprocessing(crop=224, mean=(127 / 255,) * 3, deviation=(128 / 255,) * 3, squeeze=True)
+
+
+@cache
+def folder() -> Path:
+    """A folder of weights with this captioner alone, for the whole session. Nobody writes there."""
+    from tests.conftest import SESSION
+
+    made = SESSION / "captioner"
+    made.mkdir()
+    write(made)
+    return made
+
+
+def install(monkeypatch: pytest.MonkeyPatch, weights: Path | None = None) -> None:
+    """The program finds its embedded weights there (default: `folder`) until the test ends."""
+    place, real = weights or folder(), locate.bundled
+    monkeypatch.setattr(locate, "bundled", lambda name: place if name == "weights" else real(name))
 
 
 def state_dict(seed: int = 8, words: int = len(WORDS)) -> dict[str, Any]:

@@ -21,18 +21,10 @@ from tests.media.fakes import FakeCamera, FakeCameras
 SAMPLES = locate.bundled("assets") / "samples"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("weights")
-    captioners.write(made)
-    return made
-
-
 @pytest.fixture(autouse=True)
-def _random_weights(_own_home: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _random_weights(_own_home: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """…and the cache of converted networks that the other tests have: converting takes seconds."""
-    real = locate.bundled
-    monkeypatch.setattr(locate, "bundled", lambda name: folder if name == "weights" else real(name))
+    captioners.install(monkeypatch)
     home = Path(os.environ["TRIPTYCH_HOME"])
     home.mkdir(exist_ok=True)
     CACHE.mkdir(exist_ok=True)
@@ -206,7 +198,7 @@ def test_damaged_videos(command: Command, tmp_path: Path) -> None:
     assert not (tmp_path / "bad.srt").exists()
 
 
-def test_the_captioner_is_among_the_models(command: Command, folder: Path) -> None:
+def test_the_captioner_is_among_the_models(command: Command) -> None:
     (line,) = [line for line in command("models", "list")[0].splitlines() if line.startswith("captioner")]
     assert "ready" in line
     assert "CIDEr 0.581" in line

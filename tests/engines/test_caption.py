@@ -40,17 +40,9 @@ from tests.captioners import MODEL, SQUEEZED, WORDS
 SAMPLES = tuple(sorted((locate.bundled("assets") / "samples").glob("*.jpg")))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("weights")
-    captioners.write(made)
-    return made
-
-
 @pytest.fixture
-def _random_weights(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = locate.bundled
-    monkeypatch.setattr(locate, "bundled", lambda name: folder if name == "weights" else real(name))
+def _random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    captioners.install(monkeypatch)
 
 
 @pytest.fixture
@@ -327,8 +319,7 @@ def test_a_damaged_file_is_said_and_the_rest_goes_on(
     content = bytearray((tmp_path / card.file).read_bytes())
     content[len(content) // 2] ^= 0x40
     (tmp_path / card.file).write_bytes(content)
-    real = locate.bundled
-    monkeypatch.setattr(locate, "bundled", lambda name: tmp_path if name == "weights" else real(name))
+    captioners.install(monkeypatch, tmp_path)
     store = Store()
     assert not store.verify(MODEL).ok
     broken = CaptionEngine(store, "cpu")

@@ -16,23 +16,16 @@ from app.runtimes.openvino_captioner import OpenVinoCaptioner, _Looked
 from app.runtimes.torch_captioner import TorchCaptioner
 from app.store import locate
 from app.store.catalog import Store
+from app.store.errors import StoreError
 from tests import captioners
 from tests.captioners import MODEL, ROOT, SQUEEZED
 
 SAMPLES = sorted((locate.bundled("assets") / "samples").glob("*.jpg"))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("weights")
-    captioners.write(made)
-    return made
-
-
 @pytest.fixture
-def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    real = locate.bundled
-    monkeypatch.setattr(locate, "bundled", lambda name: folder if name == "weights" else real(name))
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    captioners.install(monkeypatch)
     return Store()
 
 
@@ -91,10 +84,10 @@ print(*sorted({"torch", "torchvision", "openvino_telemetry"} & {k for k, v in sy
 """
 
 
-def test_a_second_start_needs_no_torch(store: Store, folder: Path) -> None:
+def test_a_second_start_needs_no_torch(store: Store) -> None:
     captioner.load(store.card(MODEL), store, devices.cpu())  # converts it, if nobody has yet
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(folder), str(SAMPLES[0])],
+        [sys.executable, "-c", CODE, str(captioners.folder()), str(SAMPLES[0])],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -104,13 +97,8 @@ def test_a_second_start_needs_no_torch(store: Store, folder: Path) -> None:
     assert done.stdout.splitlines() == ["openvino 3", ""]
 
 
-def test_missing_weights_are_no_reason_for_torch(store: Store, folder: Path, tmp_path: Path) -> None:
-    from app.store.errors import StoreError
-
+def test_missing_weights_are_no_reason_for_torch(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = store.card(MODEL)
-    moved = (folder / card.file).rename(tmp_path / card.file)
-    try:
-        with pytest.raises(StoreError, match="is not on this machine"):
-            captioner.load(card, store, devices.cpu())
-    finally:
-        moved.rename(folder / card.file)
+    captioners.install(monkeypatch, tmp_path)
+    with pytest.raises(StoreError, match="is not on this machine"):
+        captioner.load(card, Store(), devices.cpu())

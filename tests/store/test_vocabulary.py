@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.store import locate, sideload, vocabulary, weights
+from app.store import sideload, vocabulary, weights
 from app.store.catalog import State, Store
 from app.store.errors import StoreError
 from tests import captioners
@@ -26,8 +26,7 @@ def embedded(tmp_path: Path, state: dict[str, Any], monkeypatch: pytest.MonkeyPa
     folder = tmp_path / "weights"
     folder.mkdir()
     captioners.write(folder, state)
-    real = locate.bundled
-    monkeypatch.setattr(locate, "bundled", lambda name: folder if name == "weights" else real(name))
+    captioners.install(monkeypatch, folder)
     return folder
 
 
