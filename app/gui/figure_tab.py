@@ -108,6 +108,10 @@ class FigureTab(QWidget):
         """Whatever is to be seen now: `record` it, or `show_page` what stands in its place."""
         raise NotImplementedError
 
+    def again(self) -> None:
+        """After it was stopped, or failed."""
+        self.look()
+
     def request(self) -> object:
         """What the engine is asked for the figure; about what `record` was called with."""
         raise NotImplementedError
@@ -130,6 +134,10 @@ class FigureTab(QWidget):
             milliseconds = QLocale().toString(figure.pass_ms, "f", 0 if figure.pass_ms >= 100 else 1)
             parts.append(words.format(milliseconds, figure.threads, figure.passes))
         return " · ".join(parts)
+
+    def tell_figure(self) -> None:
+        """In the line above."""
+        self._say(self.about(self.view.figure) if self.view.figure is not None else "")
 
     # What the frame of tabs calls
 
@@ -156,7 +164,7 @@ class FigureTab(QWidget):
             return True
         if not self._drop_tickets():
             return False
-        again = ((self.tr("Record again"), self.look),)
+        again = ((self.tr("Record again"), self.again),)
         self.strips.say("info", self.tr("The recording was stopped."), again)
         return True
 
@@ -204,9 +212,8 @@ class FigureTab(QWidget):
     def _done(self, answer: Done) -> None:
         if answer.ticket is self._recording:
             self._recording = None
-            figure = self.take(answer.value)
-            self._show(figure)
-            self._say(self.about(figure))
+            self._show(self.take(answer.value))
+            self.tell_figure()
         elif answer.ticket is self._mapping:
             self._mapping = None
             self.maps.show_maps(answer.value)
@@ -216,7 +223,7 @@ class FigureTab(QWidget):
         if answer.ticket is self._recording:
             self._recording = self._recorded = None
             self._say("")
-            self.strips.say("error", answer.sentence, ((self.tr("Try again"), self.look),))
+            self.strips.say("error", answer.sentence, ((self.tr("Try again"), self.again),))
         elif answer.ticket is self._mapping:
             self._mapping = None
             self.maps.show_sentence(answer.sentence)
@@ -248,7 +255,7 @@ class FigureTab(QWidget):
             ticket.cancel()
         if self._recording is not None:
             self._recorded = None
-            self._say(self.about(self.view.figure) if self.view.figure is not None else "")
+            self.tell_figure()
         self._recording = self._mapping = None
         return bool(ran)
 

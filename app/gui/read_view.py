@@ -51,7 +51,7 @@ class ReadView(QWidget):
         self.page.anchorClicked.connect(self._open)
         self.page.highlighted.connect(self._point_out)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0 if len(pages) > 1 else STEP, 0, 0)
         column.setSpacing(STEP)
         column.addWidget(self.choices)
         column.addWidget(self.page, 1)

@@ -35,6 +35,7 @@ class FigureTab(figure_tab.FigureTab):
         self._frame: Frame | None = None  # what the drawing is of
         self._words: tuple[str, ...] = ()
         self._drawn: CaptionFigure | None = None
+        self._due = True  # the next caption is drawn, even while others will come
         self.now = QPushButton(self.tr("&Draw this caption"), self)
         self.now.setToolTip(self.tr("Draw the figure of the caption that stands there now"))
         self.now.clicked.connect(self._draw)
@@ -48,6 +49,7 @@ class FigureTab(figure_tab.FigureTab):
         self._empty.setWordWrap(True)
         self._empty.setProperty("quiet", True)
         self._pages.addWidget(self._empty)
+        session.source_changed.connect(self._another_source)
         reading.shown.connect(self._changed)
         session.status_changed.connect(self._changed)
 
@@ -62,11 +64,16 @@ class FigureTab(figure_tab.FigureTab):
         if not self.model:
             self._show_empty(self.tr("The network that is drawn here is not on this machine."))
         elif self._reading.answer is not None:
-            if self._recorded is None or not self._session.moving:
+            if self._due or not self._session.moving:
                 self._draw()
-        elif self._session.source is None or self._drawn is None:
+        elif self._session.source is None:
             self._show_empty(self.tr("Show it a picture: the network is drawn with the caption, word by word."))
+        elif self._drawn is None:
+            self._show_empty(self.tr("The network is drawn as soon as it has said something."))
         self._tell_live()
+
+    def again(self) -> None:
+        self._draw()
 
     def request(self) -> object:
         from app.engines.figure_caption import RecordCaption
@@ -95,6 +102,14 @@ class FigureTab(figure_tab.FigureTab):
 
     # What is drawn
 
+    def models_changed(self) -> None:
+        """Which network describes pictures, or whether its file is here, has changed."""
+        self._changed()
+
+    @Slot()
+    def _another_source(self) -> None:
+        self._due = True
+
     @Slot()
     def _changed(self) -> None:
         if self._looked_at:
@@ -106,6 +121,7 @@ class FigureTab(figure_tab.FigureTab):
         caption, answer = self._reading.caption, self._reading.answer
         if caption is None or answer is None:
             return
+        self._due = False
         self._frame, self._words = answer.frame, tuple(word.text for word in caption.words)
         self.record(self.model, self._frame, self._words)
         self._tell_live()
@@ -127,10 +143,18 @@ class FigureTab(figure_tab.FigureTab):
         """Whether what is drawn is what stands there now."""
         caption = self._reading.caption
         words = tuple(word.text for word in caption.words) if caption is not None else ()
-        behind = self._session.moving and self._recorded is not None
-        self.now.setVisible(behind)
-        self.now.setEnabled(behind and words != self._words)
-        if self._recording is None and self.view.figure is not None and self._recorded is not None:
-            about = self.about(self.view.figure)
-            live = self.tr("Does not follow live pictures: pause, or draw anew.")
-            self._say(f"{live} {about}" if behind else about)
+        self.now.setVisible(self._behind)
+        self.now.setEnabled(words != self._words)
+        if self._recording is None:
+            self.tell_figure()
+
+    @property
+    def _behind(self) -> bool:
+        return self._session.moving and self._drawn is not None
+
+    def tell_figure(self) -> None:
+        figure = self.view.figure if self._pages.currentWidget() is self._leaves else None
+        if figure is not None and self._behind:
+            self._say(f"{self.tr('Does not follow live pictures: pause, or draw anew.')} {self.about(figure)}")
+        else:
+            self._say(self.about(figure) if figure is not None else "")

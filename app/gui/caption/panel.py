@@ -87,7 +87,19 @@ class CaptionPanel(Leaves):
             view.chosen.connect(self._go_to)
             return view
 
+        def figure() -> QWidget:
+            from app.gui.caption.figure_view import FigureTab
+
+            return FigureTab(self._context, self.session, self.reading, self.files, self.inside)
+
+        def read() -> QWidget:
+            from app.gui.caption.page import page
+
+            return page(self.card, self._context.theme, self.inside)
+
         self.inside.add("timeline", self.tr("&Timeline"), timeline, least=200)
+        self.inside.add("figure", self.tr("&Figure"), figure, least=340)
+        self.inside.add("read", self.tr("&Read"), read, least=340)
 
     def _connect(self) -> None:
         session, left, right, bar = self.session, self.left, self.right, self.left.bar
@@ -277,6 +289,8 @@ class CaptionPanel(Leaves):
         self.right.show_model(self.card, bool(ready), damaged)
         self._tell_chip()
         self.session.set_model(self.card.id if ready and self.card is not None else "")
+        if (figure := self.inside.view("figure")) is not None:
+            figure.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self, timeout: float = 1.0) -> None:
         self._tell_timer.stop()

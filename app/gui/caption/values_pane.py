@@ -76,7 +76,7 @@ class ValuesPane(MapsPane):
         from app.media.strips import lit
 
         lengths = drawn.lengths
-        words = self.tr("How long the vector of {0} features is at each of the {1} × {2} places: from {3} to {4}.")
+        words = self.tr("How long the vector of {0} features is at each of {1} × {2} places: {3} to {4}.")
         sizes = numbers.whole(node.shape[0]), *lengths.shape
         ends = number(float(lengths.min())), number(float(lengths.max()))
         tile = Tile(lit(drawn.picture, lengths - lengths.min()), "", self.tr("length"), reads=lengths)
@@ -107,7 +107,7 @@ class ValuesPane(MapsPane):
             Section(self.tr("−1 (orange) to 1 (blue)"), (tiles["g"], tiles["h"])),
             Section(self.tr("−{0} (orange) to {0} (blue)").format(widest), (tiles["c"],)),
         ]
-        words = self.tr("All {0} units, row by row, as they stood when “{1}” went in and “{2}” came out.")
+        words = self.tr("All {0} units, row by row, as “{1}” went in and “{2}” came out.")
         self.show_sections(sections, words.format(len(step.gates["h"]), step.given, step.word))
 
     def _lstm_tiles(self, gates: dict[str, np.ndarray]) -> dict[str, Tile]:
@@ -131,7 +131,7 @@ class ValuesPane(MapsPane):
         bars += [Bar(k + 1, word, p, percent(p)) for k, (word, p) in enumerate(step.runners_up)]
         self.bars.show_bars(bars[:MOST])
         rest = max(0.0, 1.0 - sum(bar.p for bar in bars[:MOST]))
-        words = self.tr("“{0}” was said; under it the most probable others. All other words together: {1}.")
+        words = self.tr("“{0}” and the most probable others; all the rest together: {1}.")
         self.show_sections([], words.format(step.word, percent(rest)))
 
 

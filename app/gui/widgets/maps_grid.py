@@ -123,7 +123,8 @@ class MapsGrid(QAbstractScrollArea):
         small = bool(self._tiles) and self._tiles[0].values.shape[0] <= 16 and not self._tiles[0].label
         least = 40 if small else self.LEAST
         width = self.viewport().width() - 2 * QUARTER
-        columns = max(2, (width + QUARTER) // (least + QUARTER))
+        most = max((len(section.tiles) for section in self._sections), default=0)
+        columns = max(2, min((width + QUARTER) // (least + QUARTER), most))
         return max(24, min((width - QUARTER * (columns - 1)) // columns, 2 * least))
 
     def _lay_out(self) -> None:
