@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
     from app.media.sources import Frame
 
+LIVE_SIDE = 128  # pixels of a map: enough for a network's few places, and six times as quick as more
+
 
 class LiveView(PictureView):
     """Draws the newest frame at the next repaint; what came in between is not drawn. Scaling goes through OpenCV, which
-    is many times as quick as Qt's smooth way."""
+    is many times as quick as Qt's smooth way, and is done beforehand, by `prepare`, where it can be."""
 
     _frame: Frame | None = None
     _attention: np.ndarray | None = None
     _pixels: np.ndarray | None = None
     drawn = 0  # frames that were painted
 
+    _size = (0, 0)  # pixels of the screen in which a frame is drawn
+    _ready: tuple[Frame | None, tuple[int, int], np.ndarray | None] = (None, (0, 0), None)
     _note = ""
 
     def set_note(self, note: str) -> None:
@@ -69,7 +73,7 @@ class LiveView(PictureView):
         else:
             most = float(attention.max()) or 1.0
             whole = (0.0, 0.0, float(self._image.width()), float(self._image.height()))
-            self.show_heat(overlay(attention / most, signed=False), whole)
+            self.show_heat(overlay(attention / most, signed=False, side=LIVE_SIDE), whole)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -89,20 +93,34 @@ class LiveView(PictureView):
         painter.setPen(self._theme.colour("text"))
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), self._note)
 
+    def prepare(self, frame: Frame) -> None:
+        """On any thread: scales the frame to the size that the last one was drawn in, so that the window's own thread
+        has only to draw it."""
+        if frame is not self._ready[0] and min(self._size) > 0:
+            size = self._size
+            self._ready = (frame, size, _scaled(frame.pixels, *size))
+
     def _scale(self, size: QSize) -> None:
         if self._frame is None:
             return super()._scale(size)
-        from app.media.opencv import import_cv2
-
-        cv2 = import_cv2()
         ratio = self.devicePixelRatioF()
-        width, height = max(1, round(size.width() * ratio)), max(1, round(size.height() * ratio))
-        pixels = self._frame.pixels
-        shrinks = width * 2 < pixels.shape[1]  # by more than half: all pixels count, or fine patterns flicker
-        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        scaled = cv2.cvtColor(cv2.resize(pixels, (width, height), interpolation=way), cv2.COLOR_BGR2BGRA)
+        self._size = width, height = max(1, round(size.width() * ratio)), max(1, round(size.height() * ratio))
+        frame, at, scaled = self._ready
+        if frame is not self._frame or at != self._size or scaled is None:
+            scaled = _scaled(self._frame.pixels, width, height)
         image = QImage(scaled.data, width, height, 4 * width, QImage.Format.Format_RGB32)
         self._scaled, self._pixels = QPixmap.fromImage(image), scaled  # the pixmap may share them
         self._scaled.setDevicePixelRatio(ratio)
         self.drawn += 1
         return None
+
+
+def _scaled(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(h, w, 3) BGR as (height, width, 4) BGRA, which is how the screen has it."""
+    from app.media.opencv import import_cv2
+
+    cv2 = import_cv2()
+    shrinks = width * 2 < pixels.shape[1]  # by more than half: all pixels count, or fine patterns flicker
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    made: np.ndarray = cv2.cvtColor(cv2.resize(pixels, (width, height), interpolation=way), cv2.COLOR_BGR2BGRA)
+    return made

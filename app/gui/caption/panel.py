@@ -50,6 +50,7 @@ class CaptionPanel(Leaves):
         self.thumbnails = Thumbnails(thumbnail, self)
         self.left = LiveSide(self.thumbnails, theme, self)
         self.right = CaptionSide(theme, self)
+        self.session.prepare = self.left.view.prepare
         self.watching = Watching(context, self.session, self.left, self.strips, self)
         self.reading = Reading(self.session, self.left, self.right, self)
         self.files = Files(self)

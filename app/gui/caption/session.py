@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ class Session(QObject):
         self._broken = False  # the network could not answer: it is not asked again for every frame
         self._ends: deque[float] = deque()
         self.latency = 0.0  # ms, of the last answer
+        self.prepare: Callable[[Frame], None] | None = None  # what is done with a frame on the capture's thread
         self._given_up: list[Thread] = []
         # Not while the thread that calls holds anything: always queued.
         self._stirred.connect(self._look, Qt.ConnectionType.QueuedConnection)
@@ -99,7 +101,7 @@ class Session(QObject):
         self._let_go()
         self.source, self.kind, self.frame = source, kind, None
         self._described, self._broken = None, False
-        self.capture = Capture(source, self._stir, loop=loop)
+        self.capture = capture = Capture(source, lambda: self._stir(capture), loop=loop)
         self._rests = not self._looking
         self.status = self.capture.status
         self.source_changed.emit()
@@ -203,8 +205,11 @@ class Session(QObject):
             closing.start()
             self._given_up = [*(thread for thread in self._given_up if thread.is_alive()), closing]
 
-    def _stir(self) -> None:
+    def _stir(self, capture: Capture) -> None:
         """On the capture's thread: there is something new. Several of these before the window looks are one."""
+        frame = capture.newest()
+        if frame is not None and self.prepare is not None:
+            self.prepare(frame)
         if not self._pending:
             self._pending = True
             try:

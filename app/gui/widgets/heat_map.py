@@ -21,16 +21,17 @@ SIDE = 320  # pixels of the overlay, before it is stretched over the picture
 _FLOOR = 0.18  # how much of viridis's dark end is laid on: enough to see where the map ends
 
 
-def overlay(values: np.ndarray, signed: bool) -> QImage:
+def overlay(values: np.ndarray, signed: bool, side: int = SIDE) -> QImage:
     """A map (h, w), 0…1 or -1…1, as a picture to be laid on. Smoothed by cubic interpolation between the network's own
-    few places, as every such picture is; `picture_view` draws it at the strength that the person chooses."""
+    few places, as every such picture is; `picture_view` draws it at the strength that the person chooses. `side`: fewer
+    pixels are quicker, where maps come many times a second."""
     import numpy as np
     from PIL import Image
 
     low = -1.0 if signed else 0.0
-    smooth = Image.fromarray(values.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(values.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
     v = np.clip(np.asarray(smooth), low, 1.0)
-    rgba = np.empty((SIDE, SIDE, 4), np.uint8)
+    rgba = np.empty((side, side, 4), np.uint8)
     if signed:
         rgba[..., :3] = np.where(v[..., None] >= 0, _rgb(_FOR), _rgb(_AGAINST))
         alpha = np.abs(v) ** 0.7
@@ -39,7 +40,7 @@ def overlay(values: np.ndarray, signed: bool) -> QImage:
         alpha = _FLOOR + (1 - _FLOOR) * v
     rgba[..., 3] = np.round(255 * alpha)
     # A copy: QImage does not keep the array alive.
-    return QImage(rgba.tobytes(), SIDE, SIDE, 4 * SIDE, QImage.Format.Format_RGBA8888).copy()
+    return QImage(rgba.tobytes(), side, side, 4 * side, QImage.Format.Format_RGBA8888).copy()
 
 
 @cache
