@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from app.gui.caption.figure_view import FigureTab as CaptionFigureTab
     from app.gui.caption.panel import CaptionPanel
     from app.gui.classify.figure_view import FigureTab
     from app.gui.classify.panel import ClassifyPanel
@@ -493,6 +494,63 @@ def caption_failed(window: MainWindow) -> QWidget:
     panel.open_paths([bundled("assets") / "samples" / "rocket.jpg"])
     wait(lambda: panel.left.view.frame is not None, 10)
     panel.session.failed.emit(described_not)
+    return window
+
+
+def caption_figure(window: MainWindow, sample: str = "chelsea.jpg") -> CaptionFigureTab:
+    """The captioner's figure over the whole panel, recorded and measured."""
+    from app.gui.caption.figure_view import FigureTab as CaptionFigureTab
+
+    panel = described(window, sample)
+    panel.inside.choose("figure")
+    panel.toggle_inside()
+    panel.inside.whole.setChecked(True)
+    tab = panel.inside.view("figure")
+    assert isinstance(tab, CaptionFigureTab)
+    wait(lambda: tab.view.figure is not None and tab.view.figure.pass_ms is not None, 60)
+    return tab
+
+
+@state
+def figure_caption(window: MainWindow) -> QWidget:
+    caption_figure(window)
+    return window
+
+
+@state
+def figure_caption_attention(window: MainWindow) -> QWidget:
+    caption_figure(window).open_maps("attention.1")
+    return window
+
+
+@state
+def figure_caption_lstm(window: MainWindow) -> QWidget:
+    caption_figure(window).open_maps("lstm.1")
+    return window
+
+
+@state
+def figure_caption_words(window: MainWindow) -> QWidget:
+    caption_figure(window).open_maps("out.1")
+    return window
+
+
+@state
+def figure_caption_live(window: MainWindow) -> QWidget:
+    panel = watched(window, 1.0)
+    panel.inside.choose("figure")
+    panel.toggle_inside()
+    tab = panel.inside.view("figure")
+    wait(lambda: tab.view.figure is not None and tab.view.figure.pass_ms is not None, 60)  # type: ignore[union-attr]
+    return window
+
+
+@state
+def caption_page(window: MainWindow) -> QWidget:
+    panel = caption_panel(window)
+    panel.toggle_inside()
+    panel.inside.choose("read")
+    panel.inside.whole.setChecked(True)
     return window
 
 

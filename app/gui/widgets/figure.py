@@ -187,11 +187,13 @@ class FigureView(QGraphicsView):
             scale = min(across, 1.0)
             if self._layout.height * scale > room.height():  # the scroll bar wants room, too
                 scale = min((room.width() - self.verticalScrollBar().sizeHint().width()) / self._layout.width, 1.0)
+            if any(in_grid(slot.node) for slot in self._layout.slots):  # a grid can't be broken into rows
+                scale = max(scale, COMFORT)
         else:
             scale = min(scale, 1.25)
         self._set_scale(scale)
-        high = self._layout.height * scale > room.height()
-        self.centerOn(self._layout.width / 2, room.height() / 2 / scale if high else self._layout.height / 2)
+        across, down = min(self._layout.width, room.width() / scale), min(self._layout.height, room.height() / scale)
+        self.centerOn(across / 2, down / 2)
 
     def _balanced(self, width: float) -> float:
         """The shortest rows that are no more than rows of `width` would be: none is left with a single block."""
@@ -427,8 +429,9 @@ class FigureView(QGraphicsView):
             self._open(self._current)
         elif key == keys.Key_Space:
             slot = self._layout.slot(self._current)
-            if slot is not None and slot.stage is not None:
-                self.fold(slot.stage, slot.stage in self._unfolded)
+            if slot is None or slot.stage is None:
+                return False
+            self.fold(slot.stage, slot.stage in self._unfolded)
         else:
             return False
         return True
@@ -569,6 +572,8 @@ class FigureView(QGraphicsView):
     def _settle(self) -> None:
         if not self._own_zoom:
             self.home()
+            if (slot := self._layout.slot(self._opened)) is not None:  # what was clicked stays in view
+                self._bring(slot)
 
     def _pan(self, across: int, down: int) -> None:
         for bar, by in ((self.horizontalScrollBar(), across), (self.verticalScrollBar(), down)):
