@@ -29,6 +29,7 @@ LIBRARIES = (
     Library("torchvision", "torchvision", "the records of official weights", optional=True),
     Library("openvino", "openvino", "running networks fast on the processor", optional=True),
     Library("cv2", "opencv-python-headless", "cameras and videos", optional=True),
+    Library("cv2_enumerate_cameras", "cv2-enumerate-cameras", "the names of cameras", optional=True),
     Library("safetensors", "safetensors", "reading weights"),
     Library("sentencepiece", "sentencepiece", "translating", optional=True),
     Library("httpx", "httpx", "downloading models", optional=True),
@@ -36,6 +37,7 @@ LIBRARIES = (
     Library("tomli_w", "tomli-w", "importing models", optional=True),
     Library("platformdirs", "platformdirs", "finding your folders"),
     Library("psutil", "psutil", "showing memory", optional=True),
+    Library("pysubs2", "pysubs2", "saving captions as subtitles", optional=True),
     Library("PySide6", "PySide6-Essentials", "the window"),
 )
 

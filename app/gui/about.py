@@ -26,6 +26,7 @@ NONE = "–"
 REQUIRED = [
     *("PySide6-Essentials", "torch", "torchvision", "openvino", "opencv-python-headless", "numpy", "sentencepiece"),
     *("safetensors", "Pillow", "pi-heif", "platformdirs", "httpx", "filelock", "tomli-w", "psutil"),
+    *("cv2-enumerate-cameras", "pysubs2"),
 ]
 
 
