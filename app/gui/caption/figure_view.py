@@ -141,20 +141,25 @@ class FigureTab(figure_tab.FigureTab):
 
     def _tell_live(self) -> None:
         """Whether what is drawn is what stands there now."""
+        self._offer()
+        if self._recording is None:
+            self.tell_figure()
+
+    def _offer(self) -> None:
         caption = self._reading.caption
         words = tuple(word.text for word in caption.words) if caption is not None else ()
         self.now.setVisible(self._behind)
         self.now.setEnabled(words != self._words)
-        if self._recording is None:
-            self.tell_figure()
 
     @property
     def _behind(self) -> bool:
         return self._session.moving and self._drawn is not None
 
     def tell_figure(self) -> None:
+        self._offer()
         figure = self.view.figure if self._pages.currentWidget() is self._leaves else None
+        words = self.about(figure) if figure is not None else ""
         if figure is not None and self._behind:
-            self._say(f"{self.tr('Does not follow live pictures: pause, or draw anew.')} {self.about(figure)}")
-        else:
-            self._say(self.about(figure) if figure is not None else "")
+            words = f"{self.tr('Does not follow live pictures: pause, or draw anew.')} {words}"
+        if words != self._told:  # with every caption that comes; what is said of a block may stay
+            self._say(words)

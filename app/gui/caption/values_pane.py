@@ -85,17 +85,13 @@ class ValuesPane(MapsPane):
     def _show_attention(self, step: Step, picture: np.ndarray) -> None:
         from app.media.strips import lit
 
-        words = self.tr(
-            "Where the network looks before it says “{0}”: of 100 % the brightest of {1} × {2} places has {3}."
-        )
+        words = self.tr("Before “{0}”: the brightest of {1} × {2} places has {3} of the attention.")
         most = percent(float(step.attention.max()))
         tile = Tile(lit(picture, step.attention), "", self.tr("attention"), reads=step.attention)
         self.show_sections([Section("", (tile,))], words.format(step.word, *step.attention.shape, most))
 
     def _show_word_in(self, step: Step) -> None:
-        words = self.tr(
-            "“{0}” as the LSTM takes it: {1} numbers that training has found, orange below zero, blue above."
-        )
+        words = self.tr("“{0}” as {1} learnt numbers: orange below zero, blue above.")
         tile = _units(step.embedding, "", self.tr("embedding"), signed=True)
         self.show_sections([Section("", (tile,))], words.format(step.given, len(step.embedding)))
 
