@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import platform
 import re
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ class Library:
     optional: bool = False
 
 
+CAMERAS = Library("cv2_enumerate_cameras", "cv2-enumerate-cameras", "the names of cameras", optional=True)
+NOT_ON_LINUX = () if platform.system() == "Linux" else (CAMERAS,)  # which says itself what is plugged in
 LIBRARIES = (
     Library("numpy", "numpy", "everything"),
     Library("PIL", "Pillow", "reading pictures"),
@@ -29,7 +32,6 @@ LIBRARIES = (
     Library("torchvision", "torchvision", "the records of official weights", optional=True),
     Library("openvino", "openvino", "running networks fast on the processor", optional=True),
     Library("cv2", "opencv-python-headless", "cameras and videos", optional=True),
-    Library("cv2_enumerate_cameras", "cv2-enumerate-cameras", "the names of cameras", optional=True),
     Library("safetensors", "safetensors", "reading weights"),
     Library("sentencepiece", "sentencepiece", "translating", optional=True),
     Library("httpx", "httpx", "downloading models", optional=True),
@@ -39,6 +41,7 @@ LIBRARIES = (
     Library("psutil", "psutil", "showing memory", optional=True),
     Library("pysubs2", "pysubs2", "saving captions as subtitles", optional=True),
     Library("PySide6", "PySide6-Essentials", "the window"),
+    *NOT_ON_LINUX,
 )
 
 
