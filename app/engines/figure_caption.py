@@ -86,7 +86,7 @@ def record(held: Held, vocabulary: Sequence[str], request: RecordCaption) -> Ste
     picture = inputs.rgb(request.picture)
     made = CaptionFigure(
         figure=describe(held.traced, blocks, glances, (), held.card.id, held.card.name),
-        steps=tuple(_step(raw, vocabulary, grid.shape[2:]) for raw in unrolled.steps),
+        steps=tuple(_step(raw, vocabulary, (last.shape[1], last.shape[2])) for raw in unrolled.steps),
         start={"c": unrolled.start.c[0].numpy(), "h": unrolled.start.h[0].numpy()},
         lengths=np.linalg.norm(last, axis=0).astype(np.float32),
         picture=strips.shrunk(picture, LARGE) if max(picture.shape[:2]) > LARGE else picture,
