@@ -10,28 +10,25 @@ from typing import Any
 import pytest
 
 from app.gui import system
+from tests.gui.stand_in import StandIn
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 system.keep_constants()  # as the program does at its start
 
 
-class QuickEngine:
-    """Answers what the window asks. `seen` holds the requests; `wrong` makes it fail with that sentence."""
+class QuickEngine(StandIn):
+    """Answers what the window asks."""
 
     def __init__(self) -> None:
-        self.seen: list[Any] = []
-        self.wrong: str | None = None
+        super().__init__()
         self.right: tuple[str, ...] = ("cat.jpg", "coffee.jpg")
         self.wrong_about: tuple[str, ...] = ()  # sample pictures
 
-    def handle(self, request: Any, ticket: Any) -> Any:
+    def answer(self, request: Any) -> Any:
         from app.engines import classify
         from app.store.checks import SelfCheck
 
-        self.seen.append(request)
         yield None
-        if self.wrong is not None:
-            raise RuntimeError(self.wrong)
         match request:
             case classify.UseDevice():
                 return "CPU, test"
@@ -42,15 +39,6 @@ class QuickEngine:
             case classify.CheckModel(model=model):
                 found = SelfCheck("0" * 64, "2026-11-25", self.right, self.wrong_about)
                 return classify.ModelChecked(model, found, found.sentence(model), False)
-
-    def out_of_memory(self, error: BaseException) -> str | None:
-        return None
-
-    def explain(self, error: BaseException) -> str | None:
-        return str(error)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

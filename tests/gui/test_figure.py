@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.gui.tasks import join
 from app.gui.widgets.figure import FigureView
 from app.gui.widgets.figure_items import EdgeItem, NodeItem, folded_words, node_words, share_words, short
 from app.gui.widgets.maps_grid import MapsGrid, Section, Tile
+from tests.gui.stand_in import StandIn
 
 
 def a_map(bright: int) -> np.ndarray:
@@ -537,14 +537,8 @@ def test_the_pane_keeps_towers_apart(qtbot: Any, theme: Any) -> None:
 # The view inside the panel
 
 
-class FigureFake:
-    """Answers like the figure's engine, when it is let."""
-
-    def __init__(self) -> None:
-        self.seen: list[Any] = []
-        self.wrong: str | None = None
-        self.gate = threading.Event()
-        self.gate.set()
+class FigureFake(StandIn):
+    """Answers like the figure's engine; `gate` holds the times back, not the diagram."""
 
     def handle(self, request: Any, ticket: Any) -> Any:
         from app.engines.figure import RecordFigure, ShowMaps
@@ -558,23 +552,10 @@ class FigureFake:
                 from dataclasses import replace
 
                 yield replace(residual(6, times=False), model=model, of_picture=picture is not None)
-                while not self.gate.wait(0.01):
-                    yield None
+                yield from self.held()
                 return replace(residual(6), model=model, of_picture=picture is not None)
             case ShowMaps(node=node, picture=picture):
                 return maps(filters=node == "stem", count=4 if picture is not None else 0)
-
-    def asked(self, kind: str) -> list[Any]:
-        return [request for request in self.seen if type(request).__name__ == kind]
-
-    def out_of_memory(self, error: BaseException) -> str | None:
-        return None
-
-    def explain(self, error: BaseException) -> str | None:
-        return str(error)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

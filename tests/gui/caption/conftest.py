@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.gui.stand_in import StandIn
+
 SENTENCES = {
     "red": "a red bird sits on a branch",
     "green": "a frog on green grass",
@@ -20,25 +22,17 @@ SENTENCES = {
 }
 
 
-class FakeCaptioner:
-    """What it says follows from the picture's mean colour. `gate` holds it back when cleared; `wrong` makes it fail."""
+class FakeCaptioner(StandIn):
+    """What it says follows from the picture's mean colour."""
 
     def __init__(self) -> None:
-        self.seen: list[Any] = []
-        self.gate = threading.Event()
-        self.gate.set()
+        super().__init__()
         self.word_gate = threading.Semaphore(1_000_000)  # a word needs one; taken away, words stop
-        self.wrong: str | None = None
 
-    def handle(self, request: Any, ticket: Any) -> Any:
+    def answer(self, request: Any) -> Any:
         from app.engines import caption
         from app.media import pictures
 
-        self.seen.append(request)
-        while not self.gate.wait(0.01):
-            yield None
-        if self.wrong is not None:
-            raise RuntimeError(self.wrong)
         match request:
             case caption.Describe(picture=picture, beam=beam, prefix=prefix):
                 words: list[Any] = []
@@ -84,18 +78,6 @@ class FakeCaptioner:
             captions.append(Caption(tuple(self.word(words, k) for k in range(len(words))), -6.5 - n, -0.9 - 0.1 * n))
         scene = np.asarray(picture.reshape(-1, 3).mean(axis=0), np.float32)
         return Described(model, tuple(captions), 12.0, 9.0, "CPU, test", "openvino", scene)
-
-    def asked(self, kind: str) -> list[Any]:
-        return [request for request in self.seen if type(request).__name__ == kind]
-
-    def out_of_memory(self, error: BaseException) -> str | None:
-        return None
-
-    def explain(self, error: BaseException) -> str | None:
-        return str(error)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,42 +10,34 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.gui.stand_in import StandIn
+
 LABELS = ("tabby", "tiger cat", "Egyptian cat", "lynx", "espresso", "cup", "rocket", "missile", "tench")
 
 
-class FakeEngine:
-    """Labels follow from the name of the picture: "cat…" gives cats. `gate` holds it back when cleared; `broken` models
-    fail; `wrong` makes a request fail as a whole."""
+class FakeEngine(StandIn):
+    """Labels follow from the name of the picture: "cat…" gives cats. `broken` models fail."""
 
     def __init__(self) -> None:
-        self.seen: list[Any] = []
-        self.gate = threading.Event()
-        self.gate.set()
+        super().__init__()
         self.broken: dict[str, str] = {}
-        self.wrong: str | None = None
         self.portion = 4
         self.portions_left: int | None = None  # after so many of a folder the gate falls shut
 
-    def handle(self, request: Any, ticket: Any) -> Any:
+    def answer(self, request: Any) -> Any:
         from app.engines import classify
 
-        self.seen.append(request)
-        while not self.gate.wait(0.01):
-            yield None
-        if self.wrong is not None:
-            raise RuntimeError(self.wrong)
         match request:
             case classify.Classify(picture=picture, models=models, top=top):
                 for model in models:
-                    yield self.answer(model, picture.name, top)
+                    yield self.classified(model, picture.name, top)
             case classify.ClassifyFiles(paths=paths, models=models, top=top):
                 for first in range(0, len(paths), self.portion):
                     if self.portions_left is not None:
                         self.portions_left -= 1
                         if self.portions_left < 0:
                             self.gate.clear()
-                    while not self.gate.wait(0.01):
-                        yield None
+                    yield from self.held()
                     yield tuple(self.result(path, models, top) for path in paths[first : first + self.portion])
                 return len(paths)
             case classify.Explain(model=model, target=target, against=against):
@@ -55,7 +46,7 @@ class FakeEngine:
             case classify.ReleaseModel(model=model):
                 return classify.ModelStatus(model, False)
 
-    def answer(self, model: str, name: str, top: int) -> Any:
+    def classified(self, model: str, name: str, top: int) -> Any:
         from app.engines.classify import Classification, Label, ModelFailed
 
         if model in self.broken:
@@ -74,19 +65,7 @@ class FakeEngine:
 
         if path.stem.startswith("broken"):
             return FileResult(path, (), f"{path.name} could not be opened: the file is empty.")
-        return FileResult(path, tuple(self.answer(model, path.name, top) for model in models))
-
-    def asked(self, kind: str) -> list[Any]:
-        return [request for request in self.seen if type(request).__name__ == kind]
-
-    def out_of_memory(self, error: BaseException) -> str | None:
-        return None
-
-    def explain(self, error: BaseException) -> str | None:
-        return str(error)
-
-    def close(self) -> None:
-        pass
+        return FileResult(path, tuple(self.classified(model, path.name, top) for model in models))
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from app.engines.lab import (
     end,
 )
 from app.gui.lab import words
+from tests.gui.stand_in import StandIn
 
 BLOCKS = {8: 3, 20: 9, 56: 27, 110: 54, 152: 75, "trained": 4}
 LEFT = Qt.MouseButton.LeftButton
@@ -54,14 +55,12 @@ def values(setup: Setup) -> tuple[float, ...]:
     return tuple(result)
 
 
-class FakeLab:
+class FakeLab(StandIn):
     """Answers at once, but for `gate` and the race's `race_gate`, which hold it back while they are shut."""
 
     def __init__(self) -> None:
-        self.seen: list[Any] = []
-        self.gate, self.race_gate = threading.Event(), threading.Event()
-        self.gate.set()
-        self.wrong: str | None = None
+        super().__init__()
+        self.race_gate = threading.Event()
         self.verdict_losses = (1.5, 0.5)  # plain, residual
         self._pause, self._racing, self._points = False, False, []
         self._race = Race()
@@ -79,8 +78,7 @@ class FakeLab:
                 return (yield from self._run())
             case ResumeRace():
                 return (yield from self._run())
-        while not self.gate.wait(0.01):
-            yield None
+        yield from self.held()
         if self.wrong is not None:
             raise RuntimeError(self.wrong)
         setup, trained = request.setup, not isinstance(request.setup.network, Fresh)
@@ -108,15 +106,6 @@ class FakeLab:
                 yield self._points[-1]
         self._racing = False
         return end(self._race, tuple(self._points) or (RacePoint(1, 1.0, 1.0, None, None),), 1.0)
-
-    def asked(self, kind: type) -> list[Any]:
-        return [request for request in self.seen if isinstance(request, kind)]
-
-    def out_of_memory(self, error: BaseException) -> str | None:
-        return None
-
-    def explain(self, error: BaseException) -> str | None:
-        return str(error)
 
     def close(self) -> None:
         self.race_gate.set()
