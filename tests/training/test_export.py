@@ -89,10 +89,10 @@ def test_a_resnet_is_shipped_and_measured_from_its_file(
     assert store.state(store.card("resnet18")) is State.READY
     assert store.verify("resnet18").ok
     monkeypatch.setattr(measure, "imagenet_dev", lambda data, limit: on)
-    assert measure._card("resnet18", on, False) == 0
+    assert measure._card("resnet18", tmp_path, None, False) == 0
     wrong = (0.0 if card.measured[0].top1 else 100.0, 100.0)
     monkeypatch.setattr(measure, "accuracy", lambda *_: wrong)
-    assert measure._card("resnet18", on, False) == 1
+    assert measure._card("resnet18", tmp_path, None, False) == 1
 
 
 def test_alexnet_is_coded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
