@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         later, title = self.tabs.widget(number), self.tabs.tabText(number)
         if not isinstance(later, _Later):
             return
-        page, tip = self._page(number, title), self.tabs.tabToolTip(number)
+        page, tip, focused = self._page(number, title), self.tabs.tabToolTip(number), self.focusWidget()
         blocked = self.tabs.blockSignals(True)  # the tab stays the chosen one all the time
         self.tabs.removeTab(number)
         self.tabs.insertTab(number, page, title)
@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         self.tabs.setCurrentIndex(number)
         self.tabs.blockSignals(blocked)
         later.deleteLater()
+        (self.tabs.tabBar() if focused is self.tabs.tabBar() else page).setFocus()
         if hasattr(page, "open_paths"):
             panel = cast(Panel, page)
             panel.status_changed.connect(partial(self._panel_says, panel))

@@ -30,6 +30,22 @@ def test_three_tabs_of_which_one_says_what_is_coming(window):
     assert not window.menu.actions["open"].isEnabled()
 
 
+def test_a_page_is_made_when_it_is_first_looked_at_and_keys_act_in_it(window, qtbot):
+    assert len(window.panels()) == 1
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
+    assert len(window.panels()) == 2
+    assert window.focusWidget() is window.tabs.widget(1)
+    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    window.tabs.tabBar().setFocus()
+    qtbot.keyClick(window.tabs.tabBar(), Qt.Key.Key_Right)
+    qtbot.keyClick(window.tabs.tabBar(), Qt.Key.Key_Right)
+    assert window.tabs.currentIndex() == 2
+    assert window.focusWidget() is window.tabs.tabBar()  # the arrows go on through the tabs
+
+
 def test_keys_change_the_panel(window, qtbot):
     window.show()
     window.activateWindow()

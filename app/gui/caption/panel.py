@@ -140,6 +140,9 @@ class CaptionPanel(Leaves):
         self.left.progress.cancelled.connect(self.run.cancel)
         self.files.said.connect(self.say)
         self._context.bridge.loaded_changed.connect(self._tell_chip)
+        downloads = self._context.downloads
+        for signal in (downloads.started, downloads.finished, downloads.cancelled, downloads.failed):
+            signal.connect(self._tell_chip)
 
     # What the window asks (app.gui.context.Panel)
 
