@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 LEAST_SCALE, MOST_SCALE = 0.08, 4.0
 COMFORT = 0.66  # the scale that it opens with, at least: words can be read
+GRID = 0.55  # the same where it can't be broken into rows
 ONCE = 1.2  # a step of zooming
 FEWER = 1.15  # so much larger must it become before it is worth another row
 WIDTHS = 16  # ways to break it into rows that are tried
@@ -180,6 +181,8 @@ class FigureView(QGraphicsView):
         scale, width = self._best()
         if scale < COMFORT:
             width = self._balanced(self._line_width(COMFORT))
+            if self._has_grid:  # as wide as it is, the main line may be, too
+                width = max(width, self._measured(width).width)
         self._arrange(width)
         self._draw()
         across = room.width() / max(self._layout.width, 1.0)
@@ -187,13 +190,16 @@ class FigureView(QGraphicsView):
             scale = min(across, 1.0)
             if self._layout.height * scale > room.height():  # the scroll bar wants room, too
                 scale = min((room.width() - self.verticalScrollBar().sizeHint().width()) / self._layout.width, 1.0)
-            if any(in_grid(slot.node) for slot in self._layout.slots):  # a grid can't be broken into rows
-                scale = max(scale, COMFORT)
+            scale = max(scale, GRID) if self._has_grid else scale
         else:
             scale = min(scale, 1.25)
         self._set_scale(scale)
         across, down = min(self._layout.width, room.width() / scale), min(self._layout.height, room.height() / scale)
         self.centerOn(across / 2, down / 2)
+
+    @property
+    def _has_grid(self) -> bool:
+        return self._figure is not None and any(in_grid(node) for node in self._figure.nodes)
 
     def _balanced(self, width: float) -> float:
         """The shortest rows that are no more than rows of `width` would be: none is left with a single block."""
