@@ -113,7 +113,7 @@ class Shortcuts(QDialog):
                 self.tr("In the figure of a network"),
                 self.tr("Click a block for its feature maps. Drag to move, turn the wheel to zoom."),
                 [
-                    ("← → ↑ ↓", self.tr("from block to block, to the bypass or the row above and below")),
+                    ("← → ↑ ↓", self.tr("from block to block or word to word, to what lies above and below")),
                     ("Tab", self.tr("to the next stage, and on after the last")),
                     ("Enter", self.tr("feature maps of the block; in the maps: one of them large")),
                     ("Space", self.tr("fold and unfold the stage")),
