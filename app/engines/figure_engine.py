@@ -3,6 +3,7 @@ sentence (app.engines.figure_caption). Nothing is hooked; passes are walked, onl
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,7 @@ class FigureEngine:
             case RecordFigure():
                 return (yield from self._record(request))
             case figure_caption.RecordCaption():
-                held = self._network(request.model)
-                yield None
+                held = yield from self._network(request.model)
                 return (yield from figure_caption.record(held, self._store.vocabulary(held.card), request))
             case ShowMaps():
                 return (yield from self._maps(request))
@@ -72,28 +72,31 @@ class FigureEngine:
     def close(self) -> None:
         self._held = None
 
-    def _network(self, model: str) -> Held:
-        """Raises StoreError, ImportError."""
+    def _network(self, model: str) -> Generator[None, None, Held]:
+        """Loading is long: others have their turn between its parts. Raises StoreError, ImportError."""
         card = self._store.card(model)
-        if self._held is None or self._held.card != card:
+        held = self._held
+        if held is None or held.card != card:
+            self._held = None  # before the next one is built
             import torch
 
+            yield None
             from app.runtimes.devices import threads
             from app.runtimes.torch_runtime import build
 
-            self._held = None  # before the next one is built
             torch.set_num_threads(threads())
             net: Any = build(card, self._store)
+            yield None
             traced = Traced(net.encoder, "features") if card.task == "caption" else Traced(net)
-            self._held = Held(card, net, traced)
-        return self._held
+            held = self._held = Held(card, net, traced)
+        yield None
+        return held
 
     def _record(self, request: RecordFigure) -> Steps:
         import torch
 
-        held = self._network(request.model)
+        held = yield from self._network(request.model)
         card, traced = held.card, held.traced
-        yield None
         x = tensor(request.picture, card.preprocessing)  # (1, 3, crop, crop)
         blocks = yield from blocks_of(held, x)
         glances: dict[Block, tuple[np.ndarray, ...]] = {}
@@ -112,8 +115,7 @@ class FigureEngine:
         return replace(figure, nodes=nodes, pass_ms=1000 * total, passes=held.passes, threads=threads)
 
     def _maps(self, request: ShowMaps) -> Steps:
-        held = self._network(request.model)
-        yield None
+        held = yield from self._network(request.model)
         x = tensor(request.picture, held.card.preprocessing)
         blocks = yield from blocks_of(held, x)
         block = next((b for b in blocks if b.main.name == request.node), None)
