@@ -185,9 +185,10 @@ class Session(QObject):
         self._looking = looking
         if self.capture is None:
             return
-        if not looking and self.playing:
-            self._rests = True
+        if not looking and not self._rests and self.capture.status.state != State.PAUSED:
+            # Also a camera that failed: it is tried again by itself, and would come on behind the person's back.
             self.capture.pause()
+            self._rests = self.capture.status.state == State.PAUSED
         elif looking and self._rests:
             self._rests = False
             if self.capture.status.state == State.CLOSED:

@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from app.gui.caption.session import Kind
+from app.media.capture import State
 
 RED = "a red bird sits on a branch"
 GREEN = "a frog on green grass"
@@ -65,6 +66,22 @@ def test_a_camera_that_was_paused_stays_off_when_the_tab_comes_back(live: Any, c
     live.shown()
     qtbot.wait(50)
     assert camera.opened == 1
+
+
+def test_a_failed_camera_is_not_tried_again_behind_a_person_s_back(
+    live: Any, camera: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.media.capture.AGAIN", 0.02)
+    camera.fails = camera.fails_to_open = "The camera is gone: plug it in again."
+    camera.frames.append("red")
+    qtbot.waitUntil(lambda: live.session.status.state == State.FAILED)
+    live.hidden()
+    camera.fails = camera.fails_to_open = ""
+    opened = camera.opened
+    qtbot.wait(150)
+    assert (camera.held, camera.opened) == (0, opened)
+    live.shown()
+    qtbot.waitUntil(lambda: camera.held == 1)
 
 
 def test_a_minimised_window_holds_no_camera(live: Any, camera: Any, qtbot: Any) -> None:
