@@ -332,11 +332,18 @@ def figure_network(window: MainWindow) -> QWidget:
     return window
 
 
+def mapped(window: MainWindow) -> FigureTab:
+    """The figure with the maps of the first convolution of a cell, whatever network stands first."""
+    tab = figure(window)
+    assert tab.view.figure is not None
+    tab.open_maps(next(node.id for node in tab.view.figure.nodes if node.kind == "conv" and node.cell is not None))
+    wait(lambda: bool(tab.maps.grid.tiles), 30)
+    return tab
+
+
 @state
 def figure_maps(window: MainWindow) -> QWidget:
-    tab = figure(window)
-    tab.open_maps("blocks_1_expand_conv")
-    wait(lambda: bool(tab.maps.grid.tiles), 30)
+    mapped(window)
     return window
 
 
@@ -345,9 +352,7 @@ def figure_large(window: MainWindow) -> QWidget:
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
 
-    tab = figure(window)
-    tab.open_maps("blocks_1_expand_conv")
-    wait(lambda: bool(tab.maps.grid.tiles), 30)
+    tab = mapped(window)
     QTest.keyClick(tab.maps.grid, Qt.Key.Key_Return)
     return window
 
