@@ -45,9 +45,10 @@ _RUN = re.compile(f"{_WHITE}+")
 _WORD = re.compile(_WHITE.replace("[", "[^", 1) + "+")
 _LINE_END = re.compile("[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]")
 _COLUMN = re.compile("[ \\x1f]*\\t[ \\t\\x1f]*|[ \\x1f]{3,}")  # as between the columns of a table
+_TAGS = r"(?:\{\\[^{}\n]{0,60}\}|</?[a-zA-Z]{1,10}(?:\s[^<>\n]{0,80}=[^<>\n]{0,80})?>)*"
 _MARKER = re.compile(  # of a list's item, of a quoted mail, of a heading; a dash before what somebody says
-    r"(?:[ \t]*(?:[-*+•◦‣▪·–—]{1,3}(?=[ \t\u00a0])|[-–—](?=[^\W\d_])|\(?\d{1,3}[.)](?=[ \t])|\(?[a-zA-Z]\)(?=[ \t])"
-    r"|\#{1,6}(?=[ \t])|>|\[[ xX]\](?=[ \t])))*\s*"
+    r"((?:[ \t]*TAGS(?:[-*+•◦‣▪·–—]{1,3}(?=[ \t\u00a0])|[-–—](?=[^\W\d_])|\(?\d{1,3}[.)](?=[ \t])"
+    r"|\(?[a-zA-Z]\)(?=[ \t])|\#{1,6}(?=[ \t])|>|\[[ xX]\](?=[ \t])))*)\s*TAGS\s*".replace("TAGS", _TAGS)
 )
 _LATIN = re.compile("[A-Za-zª²³¹ºÀ-ÖØ-öø-ɏḀ-ỿ]")
 _PLAIN_WORD = re.compile(r"(?<!\S)[A-Za-zÀ-ÖØ-öø-ž]{4,}[.,;:!?]?(?!\S)")  # no unit is as long
@@ -175,7 +176,7 @@ def _block(block: str, language: str, wrapped: bool) -> Iterator[tuple[str, bool
         wrapped = _is_wrapped(lines)
     run = ""
     for line in lines:
-        if run and not (wrapped and not _MARKER.match(line).group().strip()):  # type: ignore[union-attr]
+        if run and not (wrapped and not _MARKER.match(line)[1]):  # type: ignore[index]
             yield from _remembered(run, language) if len(run) <= _SHORT else _line(run, language)
             run = ""
         run += line
