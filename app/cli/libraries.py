@@ -34,6 +34,8 @@ LIBRARIES = (
     Library("cv2", "opencv-python-headless", "cameras and videos", optional=True),
     Library("safetensors", "safetensors", "reading weights"),
     Library("sentencepiece", "sentencepiece", "translating", optional=True),
+    Library("sentencex", "sentencex", "finding the sentences of a text", optional=True),
+    Library("py3langid", "py3langid", "guessing the language of a text", optional=True),
     Library("httpx", "httpx", "downloading models", optional=True),
     Library("filelock", "filelock", "downloading and importing models", optional=True),
     Library("tomli_w", "tomli-w", "importing models", optional=True),

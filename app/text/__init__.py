@@ -1,1 +1,1 @@
-"""Text: timelines of captions and how they are kept. No network, no picture."""
+"""Text: sentences, what is copied, documents, history, typing; timelines of captions. No network, no picture."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.text import files
 from app.text.languages import NAMES
-from app.text.sentences import Segments, gathered, split, split_wrapped
+from app.text.sentences import Piece, Segments, gathered, split, split_wrapped
 
 ENDINGS = (".txt", ".srt")
 LARGEST = 20_000_000  # bytes
@@ -214,7 +214,7 @@ def _plain(character: str, encoding: str) -> str:
 # Subtitles
 
 
-def _subtitles(text: str, language: str) -> Iterator[Sequence[tuple[str, bool]]]:
+def _subtitles(text: str, language: str) -> Iterator[Sequence[Piece]]:
     """SubRip, line by line: numbers, times and empty lines lie between; the lines of a subtitle belong together.
 
     pysubs2 reads what a player can, but writes its own spacing, numbers and tags; here the file stays as it is."""
@@ -227,7 +227,7 @@ def _subtitles(text: str, language: str) -> Iterator[Sequence[tuple[str, bool]]]
             if shown:
                 yield split_wrapped(shown, language)
                 shown = ""
-            yield ((line, False),)
+            yield (line,)
         else:
             shown += line
     if shown:

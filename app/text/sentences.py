@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -26,7 +26,7 @@ _SHORT = 2000  # characters of a line that is remembered, so that typing splits 
 _ABBREVIATIONS = {
     language: frozenset(words.split())
     for language, words in {
-        "en": "approx vols eds viz incl excl dept est",
+        "en": "ft approx vols eds viz incl excl dept est",
         "de": "inkl exkl sog ing bspw vgl evtl ggf bzw ca nr bd kap hrsg",
         "fr": "m mm mme mmes mlle mlles mgr me dr drs pr prof st ste d chap éd cf env n.b",
         "es": "dña dr dra sr sra srta d lic ing arq prof profa pág págs cf núm cap",
@@ -54,6 +54,7 @@ _LATIN = re.compile("[A-Za-zª²³¹ºÀ-ÖØ-öø-ɏḀ-ỿ]")
 _PLAIN_WORD = re.compile(r"(?<!\S)[A-Za-zÀ-ÖØ-öø-ž]{4,}[.,;:!?]?(?!\S)")  # no unit is as long
 _INITIALS = re.compile(r"(?:^|[\s(\[-])((?:\w\.[\s\u00a0]?)+)$")
 _LAST_WORD = re.compile(r"([^\s\u00a0\u202f(\[„“«\"'’]+)\.[\s\u00a0\u202f]*$")
+_CLOSING = tuple('"“”’»›')
 _CLAUSE = re.compile(r"[,;:)\]…–—]$")
 _TO_SPACES = {ord(c): " " for c in "\t\n\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"}
 _FOR_SENTENCEX = {**_TO_SPACES, **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}  # UTF-8 has no halves of pairs
@@ -131,24 +132,26 @@ class Segments:
         return list(zip(ends[::2], ends[1::2], strict=True))
 
 
+Piece = Sentence | str  # or what stands between two
+
+
 def split(text: str, language: str) -> Segments:
     """`language`: the code of the text's language, such as "de"; of an unknown one English's abbreviations hold."""
     return gathered(piece for block in _blocks(text) for piece in _block(block, language, False))
 
 
-def split_wrapped(text: str, language: str) -> list[tuple[str, bool]]:
-    """One paragraph whose lines belong together, such as a subtitle: (piece, whether it is a sentence), …; but a line
-    that begins with a dash or a list's mark begins anew."""
+def split_wrapped(text: str, language: str) -> list[Piece]:
+    """One paragraph whose lines belong together, such as a subtitle; but a line that begins with a dash or a list's
+    mark begins anew. To be `gathered`."""
     return list(_block(text, language, True))
 
 
-def gathered(pieces: Iterator[tuple[str, bool]]) -> Segments:
-    """(piece, whether it is a sentence), … as Segments."""
+def gathered(pieces: Iterable[Piece]) -> Segments:
     sentences: list[Sentence] = []
     gaps: list[list[str]] = [[]]
-    for piece, is_sentence in pieces:
-        if is_sentence:
-            sentences.append(Sentence(piece, _RUN.sub(" ", piece)))
+    for piece in pieces:
+        if isinstance(piece, Sentence):
+            sentences.append(piece)
             gaps.append([])
         else:
             gaps[-1].append(piece)
@@ -170,7 +173,7 @@ def _blocks(text: str) -> Iterator[str]:
         yield "".join(block)
 
 
-def _block(block: str, language: str, wrapped: bool) -> Iterator[tuple[str, bool]]:
+def _block(block: str, language: str, wrapped: bool) -> Iterator[Piece]:
     lines = block.splitlines(keepends=True)
     if not wrapped:
         wrapped = _is_wrapped(lines)
@@ -183,8 +186,8 @@ def _block(block: str, language: str, wrapped: bool) -> Iterator[tuple[str, bool
     yield from _remembered(run, language) if len(run) <= _SHORT else _line(run, language)
 
 
-@lru_cache(8192)
-def _remembered(line: str, language: str) -> tuple[tuple[str, bool], ...]:
+@lru_cache(32768)
+def _remembered(line: str, language: str) -> tuple[Piece, ...]:
     return tuple(_line(line, language))
 
 
@@ -202,14 +205,14 @@ def _is_wrapped(lines: Sequence[str]) -> bool:
     ) and not any(_COLUMN.search(line) for line in shown)
 
 
-def _line(line: str, language: str) -> Iterator[tuple[str, bool]]:
+def _line(line: str, language: str) -> Iterator[Piece]:
     """One line, or the lines of a wrapped paragraph."""
     start = _MARKER.match(line).end()  # type: ignore[union-attr]
     if start:
-        yield line[:start], False
+        yield line[:start]
     for part, is_text in _columns(line, start):
         if not is_text:
-            yield part, False
+            yield part
             continue
         for sentence in _sentences(part, language):
             yield from _trimmed(sentence)
@@ -265,6 +268,8 @@ def _sentences(part: str, language: str) -> Iterator[str]:
 
 def _goes_on(before: str, after: str, language: str) -> bool:
     """Whether the sentence doesn't end between them, although sentencex thinks so."""
+    if after[0].islower() and before.rstrip()[-1:] in _CLOSING:  # “Why?” asks Tom
+        return True
     if not before[-1].isspace():
         return after[0] in "-–’'" or (before[-1] == "." and after[0].isalnum())
     stripped = before.rstrip()
@@ -285,7 +290,7 @@ def _goes_on(before: str, after: str, language: str) -> bool:
     return last in _ABBREVIATIONS.get(language, ())
 
 
-def _trimmed(sentence: str) -> Iterator[tuple[str, bool]]:
+def _trimmed(sentence: str) -> Iterator[Piece]:
     """Without the spaces, tags and emoji at its ends, and in pieces where it is too long."""
     start, end = _inner(sentence, 0, len(sentence))
     if len(sentence) <= 4 * LONGEST and (not sentence.isascii() or "<" in sentence or "{" in sentence):
@@ -296,10 +301,10 @@ def _trimmed(sentence: str) -> Iterator[tuple[str, bool]]:
         for span in reversed(edges):
             if span.end == end and span.start >= start:
                 start, end = _inner(sentence, start, span.start)
-    yield sentence[:start], False
+    yield sentence[:start]
     for piece in _pieces(sentence[start:end]):
-        yield piece, _is_translatable(piece)
-    yield sentence[end:], False
+        yield Sentence(piece, _RUN.sub(" ", piece)) if _is_translatable(piece) else piece
+    yield sentence[end:]
 
 
 def _inner(sentence: str, start: int, end: int) -> tuple[int, int]:

@@ -68,7 +68,7 @@ def same(prepared: Prepared) -> str:
         ("I love you ❤️ 👨‍👩‍👧!", ["❤️ 👨‍👩‍👧"]),
         ("I have 2 dogs and 10 cats; since 1990, 50% off he/she and/or a.m.", ["50%"]),
         ("Is a < b and b > c? 100 % sure.", ["100 %"]),
-        ("That's it. So? “Yes”, e.g. this.", []),
+        ("That's it. So? “Yes”, e.g. this, d.h. a.c.", []),
     ],
 )
 def test_what_is_copied_is_found(sentence: str, found: list[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.text.sentences import LONGEST, Segments, Sentence, split, split_wrapped
+from app.text.sentences import LONGEST, Segments, Sentence, gathered, split, split_wrapped
 
 
 def texts(text: str, language: str = "en") -> list[str]:
@@ -31,6 +31,7 @@ WHOLE = {  # each is one sentence; the next one begins after it
         "Al Gore vs. George W. Bush, approx. 50 to 50.",
         "Version 2.0.1 costs $3.50 at Apple Inc. in Cupertino.",
         'He said "Stop it!" and left.',
+        "“Why not?” asks Tom.",
         "The file notes.final.txt is at www.example.org/a.b.html now.",
     ],
     "de": [
@@ -183,11 +184,11 @@ def test_verses_and_lists_are_not_wrapped(text: str) -> None:
 
 def test_a_subtitle_is_one_sentence_on_two_lines() -> None:
     pieces = split_wrapped("I never thought\nI'd see you again.\n- Me neither.\n", "en")
-    assert [piece for piece, is_sentence in pieces if is_sentence] == [
+    assert [piece.source for piece in pieces if isinstance(piece, Sentence)] == [
         "I never thought\nI'd see you again.",
         "Me neither.",
     ]
-    assert "".join(piece for piece, _ in pieces) == "I never thought\nI'd see you again.\n- Me neither.\n"
+    assert unchanged(gathered(pieces)) == "I never thought\nI'd see you again.\n- Me neither.\n"
 
 
 def test_spaces_and_line_breaks_move_with_the_words() -> None:
@@ -285,5 +286,4 @@ def test_nothing_is_lost_whatever_the_text(text: str, language: str) -> None:
         assert sentence.text == sentence.text.strip()
     shouted = segments.join([sentence.text + "?" for sentence in segments.sentences])
     assert len(shouted.splitlines()) >= len(text.splitlines()) - shouted.count("\x1f")
-    wrapped = split_wrapped(text, language)
-    assert "".join(piece for piece, _ in wrapped) == text
+    assert unchanged(gathered(split_wrapped(text, language))) == text
