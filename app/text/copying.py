@@ -132,7 +132,8 @@ def mask_pair(source: str, target: str, chance: random.Random) -> tuple[str, str
     tenth of the pairs, a name or a number, so that the network sees symbols often and everywhere in a sentence."""
     shared = [source[span.start : span.end] for span in spans.find(source)]
     if chance.random() < NAMES:
-        names = [word for word in _WORD.findall(source) if len(word) > 2 and (word[0].isupper() or word[0].isdigit())]
+        other = set(_WORD.findall(target))
+        names = [w for w in _WORD.findall(source) if len(w) > 2 and (w[0].isupper() or w[0].isdigit()) and w in other]
         shared += chance.sample(names, min(len(names), chance.choice((1, 1, 2))))
     symbols = chance.sample(SYMBOLS, len(SYMBOLS))  # in any order, or the last would hardly be learnt
     for text in dict.fromkeys(shared):
@@ -279,11 +280,12 @@ def _put_back(words: list[tuple[str, int]], kept: Kept, prepared: Prepared, sour
     whole = " ".join(kept.text.split())
     if whole in text or (kept.kind == "number" and _digits(whole) in map(_digits, _NUMBER.findall(text))):
         return
-    taken = [other.symbol or other.text for other in prepared.kept if other is not kept]
+    others = [other.symbol or other.text for other in prepared.kept if other is not kept]
+    taken = [part for text in others for part in text.split()]
     aligned = [
         k
         for k, (word, best) in enumerate(words)
-        if kept.word <= best <= kept.last and not any(text in word for text in taken)
+        if kept.word <= best <= kept.last and not any(part in word for part in taken)
     ]
     if not aligned:
         words.insert(_place(words, kept), (kept.text, kept.word))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -137,6 +139,15 @@ def test_strange_words_are_taken_out_whole() -> None:
     assert prepared.text == "Antonín ⟨1⟩ met ⟨2⟩, ½ ⟨3⟩…"
     assert [kept.text for kept in prepared.kept][:1] == ["Dvořák"]
     assert prepare("Ver\u00adsiche\u200brung", WITH).text == "Versicherung"
+
+
+def test_importing_is_light() -> None:
+    modules = "copying, documents, history, languages, sentences, spans, typed"
+    heavy = "{'numpy', 'pysubs2', 'py3langid', 'sentencex', 'sentencepiece', 'torch', 'PySide6'}"
+    code = f"import sys; from app.text import {modules}; sys.exit(' '.join({heavy} & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.strip() == ""
+    )
 
 
 def test_a_vocabulary_tells_what_it_can_say() -> None:
