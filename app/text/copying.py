@@ -161,7 +161,7 @@ def _strange(sentence: str, alphabet: Alphabet) -> list[spans.Span]:
     """What the vocabulary can't say: words with a strange letter, and strange signs."""
     found: list[spans.Span] = []
     for k, character in enumerate(sentence):
-        if alphabet.takes(character) or unicodedata.category(character) == "Cf":
+        if (found and k < found[-1].end) or alphabet.takes(character) or unicodedata.category(character) == "Cf":
             continue
         start, end = k, k + 1
         if unicodedata.category(character)[0] in "LM":
@@ -169,8 +169,7 @@ def _strange(sentence: str, alphabet: Alphabet) -> list[spans.Span]:
                 start -= 1
             while end < len(sentence) and _in_word(sentence[end]):
                 end += 1
-        if not found or start >= found[-1].end:
-            found.append(spans.Span(start, end, "strange"))
+        found.append(spans.Span(start, end, "strange"))
     return found
 
 
@@ -278,7 +277,10 @@ def _put_back(words: list[tuple[str, int]], kept: Kept, prepared: Prepared, sour
         return
     text = " ".join(word for word, _ in words)
     whole = " ".join(kept.text.split())
-    if whole in text or (kept.kind == "number" and _digits(whole) in map(_digits, _NUMBER.findall(text))):
+    if whole in text:
+        _hold_together(words, whole)
+        return
+    if kept.kind == "number" and _digits(whole) in map(_digits, _NUMBER.findall(text)):
         return
     others = [other.symbol or other.text for other in prepared.kept if other is not kept]
     taken = [part for text in others for part in text.split()]
@@ -296,6 +298,16 @@ def _put_back(words: list[tuple[str, int]], kept: Kept, prepared: Prepared, sour
     if re.fullmatch(_MARKS, before + after):  # mere punctuation: the translation has its own
         said = _parts(words[run[0]][0])[0] + whole + _parts(words[run[-1]][0])[2]
     words[run[0] : run[-1] + 1] = [(said, kept.word)]
+
+
+def _hold_together(words: list[tuple[str, int]], whole: str) -> None:
+    """Several words that are kept as one become one, so that nothing comes between them."""
+    size = len(whole.split())
+    for k in range(len(words) - size + 1) if size > 1 else ():
+        said = " ".join(word for word, _ in words[k : k + size])
+        if whole in said:
+            words[k : k + size] = [(said, words[k][1])]
+            return
 
 
 def _place(words: Sequence[tuple[str, int]], kept: Kept) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 import random
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.text import documents
+from app.text import documents, files
 from app.text.documents import Damage, Document, DocumentError, Translated, read
 
 STORY = "Der Käfer.\r\n\r\n  - Er ging heim. Es war spät.\r\nEnde – „schön“ …  \r\n"
@@ -144,15 +143,20 @@ def test_stopping_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyP
         work.add("Fünf.")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the administrator may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_said_at_once(tmp_path: Path) -> None:
-    path = written(tmp_path, b"One.")
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(DocumentError, match=r"story.de.txt can't be saved beside story.txt"):
-            Translated(read(path), "en", "de")
-    finally:
-        tmp_path.chmod(0o700)
+def test_a_folder_that_cannot_be_written_to_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    document = read(written(tmp_path, b"One."))
+    monkeypatch.setattr(files.os, "open", refuse)
+    with pytest.raises(DocumentError, match=r"^story.de.txt can't be saved beside story.txt: Permission denied. Copy"):
+        Translated(document, "en", "de")
+
+
+def test_a_document_without_words_is_copied(tmp_path: Path) -> None:
+    content = "12:30 😀\n\n你好".encode()
+    assert translated(written(tmp_path, content)).read_bytes() == content
+    assert translated(written(tmp_path, b"", "empty.txt")).read_bytes() == b""
 
 
 def test_a_folder_that_went_away_is_one_sentence(tmp_path: Path) -> None:
