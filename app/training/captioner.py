@@ -2,8 +2,8 @@
 
 - `frozen`: the encoder's grids are computed once (of some views of each picture), only the decoder learns.
 - `end-to-end`: from OUT/frozen.pt; encoder and decoder learn together on augmented pictures.
-- `self-critical`: from OUT/end-to-end.pt, whose encoder stays as it is; the reward is CIDEr against the other samples
-  (Rennie et al. 2017, arXiv 1612.00563).
+- `self-critical`: from OUT/end-to-end.pt (OUT/frozen.pt where there is none), whose encoder stays as it is; the reward
+  is CIDEr against the other samples (Rennie et al. 2017, arXiv 1612.00563).
 
 Each phase keeps its best epoch by CIDEr on flickr8k_val (beam 3) in OUT/PHASE.pt and goes on from
 OUT/PHASE.last.pt where it was stopped. Flickr8k's pictures are squeezed to squares, so every picture is squeezed, never
@@ -374,9 +374,10 @@ def train(args: argparse.Namespace) -> None:
     index = {word: i for i, word in enumerate(vocabulary)}
     decoder = CaptionDecoder(len(vocabulary))
     model = Captioner(build_encoder(), decoder).to(device)
-    before = {"end-to-end": "frozen", "self-critical": "end-to-end"}.get(args.phase)
-    if before:
-        model.load_state_dict(torch.load(args.out / f"{before}.pt", map_location=device, weights_only=True))
+    if args.phase != "frozen":
+        taught = args.out / "end-to-end.pt"
+        before = taught if args.phase == "self-critical" and taught.exists() else args.out / "frozen.pt"
+        model.load_state_dict(torch.load(before, map_location=device, weights_only=True))
     end_to_end = args.phase == "end-to-end"
     model.encoder.requires_grad_(end_to_end)
     groups = [{"params": list(model.decoder.parameters()), "scale": 1.0}]

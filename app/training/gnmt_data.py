@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import lzma
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from app.text.copying import SYMBOLS, mask_pair
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3
 LANGUAGES = ("en", "de", "fr", "es")
@@ -67,7 +70,11 @@ def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: i
     import sentencepiece
 
     out.mkdir(parents=True, exist_ok=True)
-    texts = {pair: list(read_pairs(data, pair)) for pair in pairs}
+    chance = random.Random(0)
+    texts = {
+        pair: [(name, [mask_pair(a, b, chance) for a, b in rows]) for name, rows in read_pairs(data, pair)]
+        for pair in pairs
+    }
     sentences = out / "sentences.txt"
     with sentences.open("w", encoding="utf-8") as file:
         for sources in texts.values():
@@ -87,6 +94,7 @@ def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: i
         eos_id=END,
         byte_fallback=True,  # what the vocabulary has never seen is spelt in bytes, never dropped
         control_symbols=[language_token(language) for language in LANGUAGES],
+        user_defined_symbols=list(SYMBOLS),  # what the network is to carry over as it is (app.text.copying)
         normalization_rule_name="nmt_nfkc",
         minloglevel=1,
     )
@@ -140,7 +148,7 @@ class Corpus:
 
     def batches(self, tokens: int, seed: int) -> Iterator[Batch]:
         """Batches of about `tokens` target tokens, padding included; pools of like length, in random order."""
-        random = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         candidates = []
         for direction in self.directions:
             a, b = direction.split("-")
@@ -152,13 +160,13 @@ class Corpus:
         while True:
             pool: list[tuple[int, int, bool, str]] = []
             for (direction, rows, p), part in zip(candidates, share, strict=True):
-                drawn = random.choice(rows, size=max(1, int(40_000 * part)), p=p)
+                drawn = rng.choice(rows, size=max(1, int(40_000 * part)), p=p)
                 forwards = direction.startswith("en-")
                 lengths = np.diff(self.starts[drawn], axis=1)
                 for row, (english, foreign) in zip(drawn.tolist(), lengths.tolist(), strict=True):
                     source, target = (english, foreign) if forwards else (foreign, english)
                     pool.append((target * 1000 + source, row, forwards, direction))
-            random.shuffle(pool)
+            rng.shuffle(pool)
             pool.sort(key=lambda entry: entry[0])
             groups: list[list[tuple[int, int, bool, str]]] = [[]]
             for entry in pool:
@@ -166,7 +174,7 @@ class Corpus:
                 if groups[-1] and (len(groups[-1]) + 1) * width > tokens:
                     groups.append([])
                 groups[-1].append(entry)
-            for k in random.permutation(len(groups)):
+            for k in rng.permutation(len(groups)):
                 yield self._batch(groups[k])
 
     def _batch(self, group: list[tuple[int, int, bool, str]]) -> Batch:

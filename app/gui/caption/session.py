@@ -185,13 +185,14 @@ class Session(QObject):
         self._looking = looking
         if self.capture is None:
             return
-        if not looking and not self._rests and self.capture.status.state != State.PAUSED:
+        state = self.capture.status.state
+        if not looking and not self._rests and state != State.PAUSED:
             # Also a camera that failed: it is tried again by itself, and would come on behind the person's back.
             self.capture.pause()
             self._rests = self.capture.status.state == State.PAUSED
         elif looking and self._rests:
             self._rests = False
-            if self.capture.status.state == State.CLOSED:
+            if state == State.CLOSED:
                 self.capture.start()
             else:
                 self.capture.resume()
