@@ -47,7 +47,7 @@ class Timeline:
     def __init__(self, most: int | None = None) -> None:
         self._entries: list[Entry] = []
         self._most = most
-        self._open = False  # the last entry still lasts
+        self._open = -1  # the number of the entry that still lasts; -1: none does
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -60,34 +60,44 @@ class Timeline:
     def say(
         self, begin: float, text: str, words: Iterable[tuple[str, float]] = (), logprob: float = 0.0, source: str = ""
     ) -> None:
-        if self._open and self._entries[-1].source == source:
+        if self._open >= 0 and self._entries[self._open].source == source:
             self.stop(begin)
-        self._entries.append(Entry(begin, begin, text, tuple(words), logprob, source))
-        self._open = True
-        if self._most is not None:
-            del self._entries[: -self._most]
+        self._open = len(self._entries)
+        self._append(Entry(begin, begin, text, tuple(words), logprob, source))
+
+    def add(
+        self, begin: float, end: float, text: str, words: Iterable[tuple[str, float]], logprob: float, source: str
+    ) -> None:
+        """A caption whose end is known. The one that still lasts goes on."""
+        self._append(Entry(begin, end, text, tuple(words), logprob, source))
+
+    def _append(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        if self._most is not None and len(self._entries) > self._most:
+            del self._entries[0]
+            self._open = max(self._open - 1, -1)
 
     def lasts(self, time: float) -> None:
-        """The newest caption still holds at `time`. A clock that has gone back says nothing about it."""
-        if self._open:
-            last = self._entries[-1]
-            self._entries[-1] = replace(last, end=max(last.end, time))
+        """What was said last still holds at `time`. A clock that has gone back says nothing about it."""
+        if self._open >= 0:
+            last = self._entries[self._open]
+            self._entries[self._open] = replace(last, end=max(last.end, time))
 
-    def stop(self, time: float) -> None:
-        """The newest caption ends at `time`: the source is paused, ended or changed. Where its clock has gone back, it
-        ends where it was last known to hold."""
-        if self._open:
-            last = self._entries[-1]
-            if time >= last.begin:
-                self._entries[-1] = replace(last, end=time)
-            self._open = False
+    def stop(self, time: float | None = None) -> None:
+        """What was said last ends at `time`: the source is paused, ended or changed. Where its clock has gone back, or
+        nobody knows the time (None), it ends where it was last known to hold."""
+        if self._open >= 0:
+            last = self._entries[self._open]
+            if time is not None and time >= last.begin:
+                self._entries[self._open] = replace(last, end=time)
+            self._open = -1
 
     def translate(self, number: int, translation: str) -> None:
         self._entries[number] = replace(self._entries[number], translation=translation)
 
     def clear(self) -> None:
         self._entries.clear()
-        self._open = False
+        self._open = -1
 
 
 def save(entries: Sequence[Entry], path: Path, overwrite: bool = False) -> None:

@@ -49,6 +49,27 @@ def test_a_clock_that_goes_back_ends_nothing_before_its_beginning() -> None:
     assert [(e.begin, e.end) for e in line.entries] == [(5.0, 6.0), (1.0, 1.0)]
 
 
+def test_at_another_place_it_ends_where_it_was_last_known_to_hold() -> None:
+    line = Timeline()
+    line.say(5.0, "a dog", source="film.mp4")
+    line.lasts(6.0)
+    line.stop()
+    line.say(60.0, "a cat", source="film.mp4")
+    assert [(e.begin, e.end) for e in line.entries] == [(5.0, 6.0), (60.0, 60.0)]
+
+
+def test_what_is_added_leaves_open_what_still_lasts() -> None:
+    line = Timeline(3)
+    line.say(5.0, "a dog", source="Camera 0")
+    for k in range(2):
+        line.add(4.0 * k, 4.0 * k + 4, "a cat", (), -1.0, f"{k}.png")
+    line.lasts(7.0)
+    assert [(e.begin, e.end) for e in line.entries] == [(5.0, 7.0), (0.0, 4.0), (4.0, 8.0)]
+    line.add(8.0, 12.0, "a cow", (), -1.0, "3.png")  # the camera's entry goes: it was the oldest
+    line.lasts(9.0)
+    assert [(e.begin, e.end) for e in line.entries] == [(0.0, 4.0), (4.0, 8.0), (8.0, 12.0)]
+
+
 @pytest.mark.parametrize("ending", ["srt", "vtt"])
 def test_subtitles_are_read_back(tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"film.{ending}"

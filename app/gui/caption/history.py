@@ -56,7 +56,7 @@ class Row:
 
 
 class History(QAbstractListModel):
-    """The newest caption comes last. A row lasts while `hold` says so, until another one is said or `stop`."""
+    """The newest caption comes last. What was said lasts while `hold` says so, until another one is said or `stop`."""
 
     counted = Signal()
 
@@ -65,6 +65,7 @@ class History(QAbstractListModel):
         self.rows: list[Row] = []
         self.thumbnails = Thumbnails(_thumbnail, self, IN_SIGHT)
         self._timeline: Timeline | None = None
+        self._lasting: Row | None = None
 
     @property
     def timeline(self) -> Timeline:
@@ -80,48 +81,52 @@ class History(QAbstractListModel):
 
     # What comes in
 
-    def say(
-        self, caption: Caption, begin: float, source: str, frame: Frame | None = None, path: Path | None = None
-    ) -> None:
-        """`begin`: seconds on the source's clock. The small picture is made of the frame, or of the file."""
-        self._close_last(begin, source)
-        self.timeline.say(begin, caption.text, ((word.text, word.p) for word in caption.words), caption.logprob, source)
-        jpeg = small(frame.pixels) if frame is not None else b""
-        self._append(Row(sentence(caption), source, begin, begin, path, jpeg=jpeg))
+    def say(self, caption: Caption, begin: float, source: str, frame: Frame) -> None:
+        """`begin`: seconds on the source's clock. The small picture is made of the frame."""
+        if self._lasting is not None and self._lasting.source == source:
+            self._stretch(begin)
+        self.timeline.say(begin, caption.text, _words(caption), caption.logprob, source)
+        self._lasting = Row(sentence(caption), source, begin, begin, jpeg=small(frame.pixels))
+        self._append(self._lasting)
+
+    def add(self, caption: Caption, begin: float, end: float, source: str, path: Path) -> None:
+        """Of a file, which the small picture is made of. What is being said of another source meanwhile goes on."""
+        self.timeline.add(begin, end, caption.text, _words(caption), caption.logprob, source)
+        self._append(Row(sentence(caption), source, begin, end, path))
 
     def fail(self, words: str, source: str, path: Path | None) -> None:
         """A picture that could not be described. It stands in the list, not in what is exported."""
         self._append(Row(words, source, 0.0, 0.0, path, failed=True))
 
     def hold(self, time: float) -> None:
-        """The newest caption still holds."""
+        """What was said last still holds."""
         self.timeline.lasts(time)
         self._stretch(time)
 
-    def stop(self, time: float) -> None:
-        """The newest caption holds no longer: the source is paused, at its end, another one."""
+    def stop(self, time: float | None = None) -> None:
+        """What was said last holds no longer: the source is paused, at its end, another one. Without a time: it is at
+        another place, and nobody knows when that began."""
         self.timeline.stop(time)
-        self._stretch(time)
+        if time is not None:
+            self._stretch(time)
+        self._lasting = None
 
     def clear(self) -> None:
         self.beginResetModel()
         self.timeline.clear()
         self.rows.clear()
+        self._lasting = None
         self.thumbnails.forget()
         self.endResetModel()
         self.counted.emit()
 
-    def _close_last(self, time: float, source: str) -> None:
-        if self.rows and self.rows[-1].source == source:
-            self._stretch(time)
-
     def _stretch(self, time: float) -> None:
-        if not self.rows or self.rows[-1].failed or time < self.rows[-1].end:
+        row = self._lasting
+        if row is None or time < row.end:
             return
-        row, before = self.rows[-1], self.rows[-1].when
-        row.end = time
-        if row.when != before:  # seconds are shown: sixty answers a second change nothing
-            index = self.index(len(self.rows) - 1, 0)
+        before, row.end = row.when, time
+        if row.when != before and row in self.rows:  # seconds are shown: sixty answers a second change nothing
+            index = self.index(self.rows.index(row), 0)
             self.dataChanged.emit(index, index, [TIME_ROLE])
 
     def _append(self, row: Row) -> None:
@@ -163,6 +168,10 @@ class History(QAbstractListModel):
         """Lines to be pasted somewhere: the time, the caption."""
         rows = [self.rows[place] for place in sorted(places)]
         return "".join(f"{row.when}\t{row.text}\t{row.source}\n" for row in rows if not row.failed)
+
+
+def _words(caption: Caption) -> list[tuple[str, float]]:
+    return [(word.text, word.p) for word in caption.words]
 
 
 def small(pixels: np.ndarray) -> bytes:

@@ -106,6 +106,8 @@ class CaptionPanel(Leaves):
         session, left, right, bar = self.session, self.left, self.right, self.left.bar
         self.drops.dropped.connect(self._take)
         session.leaving.connect(self._stop_history)
+        session.jumped.connect(self.history.stop)
+        self.history.modelReset.connect(self.reading.begin_again)
         session.source_changed.connect(self.reading.forget)
         session.status_changed.connect(self._status_changed)
         session.frame_changed.connect(self._frame_changed)
@@ -381,8 +383,7 @@ class CaptionPanel(Leaves):
             self.history.fail(found.error or "", name, found.path)
         elif found.described.captions:
             begin = number * Pictures.seconds  # its turn in the slide show
-            self.history.say(found.described.captions[0], begin, name, path=found.path)
-            self.history.stop(begin + Pictures.seconds)
+            self.history.add(found.described.captions[0], begin, begin + Pictures.seconds, name, found.path)
 
     def _go_to(self, row: Row) -> None:
         """The moment of a video, or the picture, that a caption of the timeline is about."""

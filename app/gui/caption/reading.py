@@ -121,8 +121,9 @@ class Reading(QObject):
             self._right.caption.announce()
 
     def begin_again(self) -> None:
-        """After a pause, or at another place of the video: what comes next has nothing to do with what was."""
-        self._steady = None
+        """After a pause, or at another place of the video: what comes next has nothing to do with what was, the same
+        sentence or not."""
+        self._steady = self._due = None
 
     def catch_up(self) -> None:
         """Nobody looks closer any more: the newest answer may stand in large again."""

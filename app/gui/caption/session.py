@@ -174,7 +174,7 @@ class Session(QObject):
     def seek(self, seconds: float) -> None:
         if self.capture is not None:
             self.capture.seek(seconds)
-            self.jumped.emit()
+            self._leap(self.capture.newest())
 
     def look_on(self, looking: bool) -> None:
         """The panel has come into view, or is gone from it: then nothing is read, and no camera is on."""
@@ -225,15 +225,23 @@ class Session(QObject):
         if self.capture is None:
             return
         before, played, self.status = self.status, self.playing, self.capture.status
-        frame = self.capture.newest()
+        frame, last = self.capture.newest(), self.frame
         if frame is not None and frame is not self.frame:
             self.frame = frame
             self.frame_changed.emit()
         if self.playing and not played:
-            self.jumped.emit()
+            self._leap(last)
         if before is None or _told(before) != _told(self.status):
             self.status_changed.emit()
         self._ask()
+
+    def _leap(self, last: Frame | None) -> None:
+        """What comes next has nothing to do with what was. Nothing is asked any more about `last` and what came before:
+        the answer would be taken for one about the new place."""
+        if self.kind is Kind.MOVING:
+            self.cancel()
+            self._described = last
+        self.jumped.emit()
 
     # The network
 
@@ -311,12 +319,13 @@ class Session(QObject):
         if answer.ticket is not self._ticket or self._asked is None:
             return
         frame, forced = self._take()
-        if not forced:
-            now = time.perf_counter()
-            self.latency = 1000 * (now - frame.captured)
-            self._ends.append(now)
-        if answer.value.captions:
-            self.answered.emit(Answer(frame, answer.value, forced))
+        if not answer.ticket.cancelled:  # else it came too late: what it is about is gone
+            if not forced:
+                now = time.perf_counter()
+                self.latency = 1000 * (now - frame.captured)
+                self._ends.append(now)
+            if answer.value.captions:
+                self.answered.emit(Answer(frame, answer.value, forced))
         self._ask()
 
     @Slot(object)

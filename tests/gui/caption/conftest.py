@@ -208,6 +208,7 @@ class HandStream:
 
     def seek(self, time: float) -> None:
         self._source.seeks.append(time)
+        self._count = round(30 * time) - 1
 
     def close(self) -> None:
         if not self._closed:

@@ -78,6 +78,61 @@ def test_its_memory_is_bounded(panel: Any, monkeypatch: pytest.MonkeyPatch, engi
     assert [bool(row.jpeg) for row in kept.rows] == [False] * 6 + [True] * 4
 
 
+def spans(panel: Any) -> list[tuple[float, float, str]]:
+    """What is exported, in thirtieths of a second."""
+    return [(round(30 * entry.begin), round(30 * entry.end), entry.text) for entry in panel.history.entries]
+
+
+def test_the_same_sentence_after_a_pause_is_kept_with_its_time(panel: Any, video: Any, qtbot: Any) -> None:
+    panel.toggle()
+    qtbot.waitUntil(lambda: panel.left.view.note == "Paused")
+    panel.toggle()
+    for number in (6, 7):
+        video.frames.append("green")
+        qtbot.waitUntil(lambda number=number: round(30 * panel.reading.newest.frame.time) == number)
+    qtbot.waitUntil(lambda: not panel.session.waiting)
+    assert spans(panel) == [(1, 5, RED), (5, 5, GREEN), (6, 7, GREEN)]
+    assert [round(30 * row.begin) for row in panel.history.rows] == [1, 5, 6]
+
+
+@pytest.mark.parametrize("colour", ["green", "red"])
+def test_a_leap_in_a_video_lengthens_no_caption(panel: Any, hand: Any, answered: Any, qtbot: Any, colour: str) -> None:
+    panel.right.raw.setChecked(True)
+    video = hand("clip.mp4", live=False, length=100.0)
+    panel.watching.play(video, Kind.MOVING)
+    video.frames.append("green")
+    answered(panel, GREEN)
+    panel.session.seek(50.0)
+    video.frames.append("green")  # the read in progress comes back first
+    qtbot.waitUntil(lambda: video.seeks == [50.0])
+    for number in (1500, 1501):
+        video.frames.append(colour)
+        qtbot.waitUntil(lambda number=number: round(30 * panel.reading.newest.frame.time) == number)
+    qtbot.waitUntil(lambda: not panel.session.waiting)
+    text = GREEN if colour == "green" else RED
+    assert spans(panel)[0][1] < 1500
+    assert spans(panel)[-1] == (1500, 1501, text)
+    assert all(row.end < 50 for row in panel.history.rows if row.begin < 50)
+
+
+def test_what_is_seen_when_all_is_forgotten_is_kept_again(panel: Any, video: Any, qtbot: Any) -> None:
+    panel.history.clear()
+    video.frames.append("green")
+    qtbot.waitUntil(lambda: [row.text for row in panel.history.rows] == ["A frog on green grass."])
+
+
+def test_pictures_described_meanwhile_do_not_end_what_a_camera_shows(panel: Any, video: Any, qtbot: Any) -> None:
+    from app.engines.caption import DescribedFile
+
+    described = panel.reading.newest.described
+    panel._file_described(DescribedFile(Path("one.png"), described), 0)
+    video.frames.append("green")
+    qtbot.waitUntil(lambda: spans(panel)[1] == (5, 6, GREEN))
+    assert spans(panel)[2] == (0, 120, GREEN)
+    assert round(30 * panel.history.rows[1].end) == 6
+    assert panel.history.rows[2].end == 4.0
+
+
 @pytest.mark.parametrize("ending", [".srt", ".vtt", ".csv", ".json"])
 def test_export(
     panel: Any, video: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str

@@ -106,6 +106,23 @@ def test_another_source_lets_the_camera_go(live: Any, camera: Any, picture: Any,
     assert not live.left.bar.sign.on
 
 
+def test_an_answer_that_comes_too_late_is_dropped(live: Any, camera: Any, engine: Any, qtbot: Any) -> None:
+    """It was on its way to the window when the person chose something else."""
+    from app.worker import Done
+
+    heard: list[Any] = []
+    live.session.answered.connect(heard.append)
+    engine.gate.clear()
+    camera.frames.append("green")
+    qtbot.waitUntil(lambda: live.session.waiting)
+    ticket = live.session._ticket
+    described = live.reading.newest.described
+    live.session.stop()
+    live.session._done(Done(ticket, described))
+    assert heard == []
+    engine.gate.set()
+
+
 def test_frames_are_drawn_while_the_network_is_busy_and_then_it_sees_the_newest(
     live: Any, camera: Any, engine: Any, qtbot: Any, answered: Any
 ) -> None:
