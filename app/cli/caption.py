@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,7 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
     from app.engines.caption import CaptionEngine, DescribeFiles
     from app.store.catalog import Store
 
-    tally, strips = _Tally(), _Strips(options.attention, options.overwrite) if options.attention else None
+    tally = _Tally()
     start = time.monotonic()
     names: list[str] = []
     paths: list[Path] = []
@@ -175,6 +176,7 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
         else:
             names.append(name)
             paths.append(path)
+    strips = _Strips(options.attention, options.overwrite, paths) if options.attention else None
     if paths:
         with ExitStack() as stack:
             store = Store()
@@ -254,9 +256,9 @@ def as_text(path: str, described: Described) -> str:
 class _Strips:
     """A PNG a picture in a folder: one small picture a word."""
 
-    def __init__(self, folder: str, overwrite: bool) -> None:
+    def __init__(self, folder: str, overwrite: bool, pictures: Iterable[Path]) -> None:
         self._folder, self._overwrite = Path(folder), overwrite
-        self._written: set[Path] = set()
+        self._taken = {path.resolve() for path in pictures}  # never written over, and then what has been written
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
@@ -285,8 +287,8 @@ class _Strips:
     def _target(self, stem: str) -> Path:
         """Pictures of one name in different folders: photo.png, photo-2.png …"""
         target, number = self._folder / f"{stem}.png", 1
-        while target in self._written:
+        while target.resolve() in self._taken:
             number += 1
             target = self._folder / f"{stem}-{number}.png"
-        self._written.add(target)
+        self._taken.add(target.resolve())
         return target

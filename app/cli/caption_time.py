@@ -13,6 +13,7 @@ from app.cli.asking import Asked
 from app.cli.output import CommandError, UsageError, duration, json_line, line, say, styled
 from app.engines.caption import CaptionEngine, Describe, Described
 from app.engines.steady import Steady
+from app.media.sources import SourceError
 from app.text.timeline import FORMATS, Entry, ExistsError, Timeline, save
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class _Telling:
                 raise UsageError(f"--srt wants a name that ends with {', '.join(FORMATS)}.")
             if self._srt.exists() and not self._overwrite:
                 raise CommandError(f"{self._srt.name} is there already; --overwrite writes over it.")
+            if not self._srt.parent.is_dir():
+                raise CommandError(f"{self._srt.name} can't be written: its folder isn't there. Make it first.")
 
     def offer(self, frame: Frame, described: Described) -> None:
         if self._steady.offer(described.captions[0], frame.time, described.scene):
@@ -49,6 +52,11 @@ class _Telling:
                 line(f"{_clock(self._steady.since)}  {caption.text}")
         self.timeline.lasts(frame.time)
 
+    def break_off(self, at: float) -> None:
+        """Ctrl-C, a camera that was pulled out, a file that was replaced: what was said until then is kept."""
+        if len(self.timeline):
+            self.end(at)
+
     def end(self, at: float) -> None:
         self.timeline.stop(at)
         self._tell_ended(all_but=0)
@@ -58,7 +66,8 @@ class _Telling:
             save(self.timeline.entries, self._srt, self._overwrite)
         except ExistsError as error:
             raise CommandError(f"{self._srt.name} is there already; --overwrite writes over it.") from error
-        say(f"{len(self.timeline)} captions are in {self._srt.name}.")
+        count = len(self.timeline)
+        say(f"{count:,} {'caption is' if count == 1 else 'captions are'} in {self._srt.name}.")
 
     def _tell_ended(self, all_but: int) -> None:
         """As JSON a caption is told when its end is known."""
@@ -100,7 +109,11 @@ def video(path: Path, card: Card, options: argparse.Namespace) -> int:
                 telling.offer(frame, engine.ask(Describe(frame.pixels, card.id, options.beam, details=False)))
                 last, looks = frame.time, looks + 1
         except KeyboardInterrupt:
+            telling.break_off(last)
             raise KeyboardInterrupt(f"Cancelled after {_clock(last)} of the video.") from None
+        except (CommandError, SourceError):
+            telling.break_off(last)
+            raise
     telling.end(max(last, min(last + step, length if length is not None else last + step)))
     for sentence in failures:
         say(styled(sentence, "red"))
@@ -142,7 +155,11 @@ def camera(card: Card, options: argparse.Namespace) -> int:
                 last = frame.time
         except KeyboardInterrupt:
             if options.seconds is not None or begun is None:
+                telling.break_off(last)
                 raise
+        except CommandError:
+            telling.break_off(last)
+            raise
         took = time.perf_counter() - (begun or time.perf_counter())
         dropped = capture.status.dropped
     telling.end(last)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pysubs2
 import pytest
 from PIL import Image
 
+from app.cli import caption_time
 from app.cli.caption_time import _clock
 from app.store import locate
 from tests import captioners
@@ -57,6 +59,15 @@ def test_pictures_for_a_person(command: Command, picture: Path) -> None:
         assert "captioner" in lines[-1]
         assert " ms" in lines[-1]
     assert "2 pictures in " in err
+
+
+def test_no_picture_is_written_over_by_its_own_strip(command: Command, picture: Path) -> None:
+    before = picture.read_bytes()
+    command("caption", picture, "--attention", picture.parent)
+    command("caption", picture, "--attention", picture.parent, "--overwrite")
+    assert picture.read_bytes() == before
+    with Image.open(picture.with_name("grün 1-2.png")) as image:
+        assert image.info["Description"]
 
 
 def test_json(command: Command, tmp_path: Path, picture: Path) -> None:
@@ -113,7 +124,8 @@ def test_a_video_becomes_subtitles(command: Command, film: Path, tmp_path: Path,
     assert told[0]["begin"] == 0
     assert told[-1]["end"] == pytest.approx(4.0, abs=0.11)
     assert [one["begin"] for one in told[1:]] == [one["end"] for one in told[:-1]]
-    assert f"{len(told)} captions are in film.{ending}" in err
+    assert f"{len(told)} caption" in err
+    assert f"in film.{ending}." in err
     if ending in ("srt", "vtt"):
         events = list(pysubs2.load(str(target)))
         assert [event.text for event in events] == [one["caption"] for one in told]
@@ -146,6 +158,46 @@ def test_a_camera_is_looked_through(command: Command, monkeypatch: pytest.Monkey
     assert "from frame to text" in err
     assert target.exists()
     assert not camera.on
+
+
+def test_what_was_said_is_kept_when_the_camera_is_pulled_out(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    camera = FakeCamera("Lid camera")
+    FakeCameras(camera).install(monkeypatch)
+    offer = caption_time._Telling.offer
+
+    def unplug(telling: Any, *said: Any) -> None:
+        offer(telling, *said)
+        camera.plugged = False
+
+    monkeypatch.setattr(caption_time._Telling, "offer", unplug)
+    out, err = command("caption", "--camera", "0", "--json", "--srt", tmp_path / "seen.json", code=1)
+    assert "Lid camera is not plugged in" in err
+    (said,) = json.loads((tmp_path / "seen.json").read_text())["captions"]
+    assert json.loads(out.splitlines()[0])["caption"] == said["caption"]
+
+
+def test_what_was_said_is_kept_when_a_video_is_cancelled(
+    command: Command, film: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    offer = caption_time._Telling.offer
+
+    def press(telling: Any, *said: Any) -> None:
+        offer(telling, *said)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(caption_time._Telling, "offer", press)
+    _, err = command("caption", film, "--srt", tmp_path / "film.srt", code=130)
+    assert "1 caption is in film.srt" in err
+    assert "Cancelled after 0:00.0 of the video." in err
+    assert len(pysubs2.load(str(tmp_path / "film.srt"))) == 1
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(command: Command, film: Path, tmp_path: Path) -> None:
+    out, err = command("caption", film, "--srt", tmp_path / "gone" / "film.srt", code=1)
+    assert "film.srt can't be written: its folder isn't there. Make it first." in err
+    assert not out
 
 
 def test_a_camera_that_is_not_there(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
