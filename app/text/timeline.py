@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from app.text import files
 
 SHORTEST = 0.1  # seconds that a subtitle is shown
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +30,8 @@ class ExistsError(TimelineError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One caption. `words`: each with its probability. `source`: the camera's or the file's name."""
+    """One caption. `words`: each with its probability. `source`: the camera's or the file's name. `clock`: times of the
+    same one can be compared; every source that is opened has its own."""
 
     begin: float
     end: float
@@ -38,6 +40,7 @@ class Entry:
     logprob: float = 0.0
     source: str = ""
     translation: str | None = None
+    clock: int = 0
 
 
 class Timeline:
@@ -48,6 +51,7 @@ class Timeline:
         self._entries: list[Entry] = []
         self._most = most
         self._open = -1  # the number of the entry that still lasts; -1: none does
+        self._clock = self._clocks = 0  # of what is being said; how many others there have been
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -63,13 +67,21 @@ class Timeline:
         if self._open >= 0 and self._entries[self._open].source == source:
             self.stop(begin)
         self._open = len(self._entries)
-        self._append(Entry(begin, begin, text, tuple(words), logprob, source))
+        self._append(Entry(begin, begin, text, tuple(words), logprob, source, clock=self._clock))
 
-    def add(
-        self, begin: float, end: float, text: str, words: Iterable[tuple[str, float]], logprob: float, source: str
-    ) -> None:
-        """A caption whose end is known. The one that still lasts goes on."""
-        self._append(Entry(begin, end, text, tuple(words), logprob, source))
+    def add(self, entry: Entry) -> None:
+        """One whose end is known. What still lasts goes on."""
+        self._append(entry)
+
+    def another_clock(self) -> int:
+        """A number for `Entry.clock` that no other has."""
+        self._clocks += 1
+        return self._clocks
+
+    def another_source(self) -> None:
+        """What is said from now on has times of another clock."""
+        self.stop()
+        self._clock = self.another_clock()
 
     def _append(self, entry: Entry) -> None:
         self._entries.append(entry)
@@ -106,46 +118,24 @@ def save(entries: Sequence[Entry], path: Path, overwrite: bool = False) -> None:
     made = FORMATS.get(path.suffix.lower())
     if made is None:
         raise TimelineError(f"{path.name} can't be written: its name must end with {', '.join(FORMATS)}.")
-    content = made(entries).encode("utf-8", "replace")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A byte order mark, or Excel takes UTF-8 for something else.
+    content = made(entries).encode("utf-8-sig" if made is csv_table else "utf-8", "replace")
     try:
-        if not overwrite and path.exists():
-            raise FileExistsError
-        draft.write_bytes(content)
         if overwrite:
-            draft.replace(path)
+            files.replace(path, content)
         else:
-            _put(draft, path)
+            files.create([path], content)
     except FileExistsError as error:
         sentence = f"{path.name} is there already: choose another name, or say that it may be overwritten."
         raise ExistsError(sentence) from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or "its name is not valid"
         raise TimelineError(f"{path.name} can't be written: {reason}.") from error
-    finally:
-        _remove(draft)
-
-
-def _put(draft: Path, path: Path) -> None:
-    """As `replace`, but never over another file, even one that came a moment ago. Raises FileExistsError."""
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        raise
-    except (OSError, AttributeError, NotImplementedError):  # a file system without links
-        with path.open("xb") as file:
-            file.write(draft.read_bytes())
-
-
-def _remove(draft: Path) -> None:
-    try:
-        draft.unlink(missing_ok=True)
-    except (OSError, ValueError):
-        return
 
 
 def srt(entries: Sequence[Entry]) -> str:
-    """SubRip. A translation stands under its caption."""
+    """SubRip. A translation stands under its caption. Subtitles have one clock, the last entry's: entries of other
+    clocks are left to the tables."""
     return _subtitles(entries, "srt", lambda text: text)
 
 
@@ -158,7 +148,8 @@ def _subtitles(entries: Sequence[Entry], kind: str, escaped: Callable[[str], str
     import pysubs2
 
     file = pysubs2.SSAFile()
-    ordered = sorted(entries, key=lambda entry: entry.begin)
+    spoken = [entry for entry in entries if entry.text and entry.clock == entries[-1].clock]
+    ordered = sorted(spoken, key=lambda entry: entry.begin)
     for number, entry in enumerate(ordered):
         begin = round(1000 * entry.begin)
         end = max(round(1000 * entry.end), begin + round(1000 * SHORTEST))

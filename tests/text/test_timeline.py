@@ -62,10 +62,10 @@ def test_what_is_added_leaves_open_what_still_lasts() -> None:
     line = Timeline(3)
     line.say(5.0, "a dog", source="Camera 0")
     for k in range(2):
-        line.add(4.0 * k, 4.0 * k + 4, "a cat", (), -1.0, f"{k}.png")
+        line.add(Entry(4.0 * k, 4.0 * k + 4, "a cat", source=f"{k}.png"))
     line.lasts(7.0)
     assert [(e.begin, e.end) for e in line.entries] == [(5.0, 7.0), (0.0, 4.0), (4.0, 8.0)]
-    line.add(8.0, 12.0, "a cow", (), -1.0, "3.png")  # the camera's entry goes: it was the oldest
+    line.add(Entry(8.0, 12.0, "a cow", source="3.png"))  # the camera's entry goes: it was the oldest
     line.lasts(9.0)
     assert [(e.begin, e.end) for e in line.entries] == [(0.0, 4.0), (4.0, 8.0), (8.0, 12.0)]
 
@@ -89,6 +89,29 @@ def test_subtitles_never_overlap_and_are_in_order() -> None:
         (1000, 2000, "earlier"),
         (2000, 2100, "newer"),  # "later" was replaced the moment it came
     ]
+
+
+def test_subtitles_have_one_clock() -> None:
+    """Two videos one after the other: their times say nothing about each other."""
+    line = Timeline()
+    line.say(0.0, "a dog", source="film.mp4")
+    line.say(4.0, "a cat", source="film.mp4")
+    line.stop(9.0)
+    line.another_source()
+    line.say(1.0, "a cow", source="other.mp4")
+    line.say(2.0, "", source="other.mp4")  # nothing was said: nothing is shown
+    line.say(3.0, "a hen", source="other.mp4")
+    line.stop(5.0)
+    read = pysubs2.SSAFile.from_string(timeline.srt(line.entries))
+    assert [(event.start, event.end, event.text) for event in read] == [(1000, 2000, "a cow"), (3000, 5000, "a hen")]
+    assert len(json.loads(timeline.json_list(line.entries))["captions"]) == 5
+    assert len({line.another_clock() for _ in range(3)}) == 3
+    assert timeline.srt(()) == ""
+
+
+def test_excel_reads_the_letters_of_a_table(tmp_path: Path) -> None:
+    save([Entry(0, 1, "a dog", source="Küche.mp4")], tmp_path / "film.csv")
+    assert (tmp_path / "film.csv").read_bytes().startswith(b"\xef\xbb\xbfbegin,")
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=30)

@@ -66,6 +66,7 @@ class History(QAbstractListModel):
         self.thumbnails = Thumbnails(_thumbnail, self, IN_SIGHT)
         self._timeline: Timeline | None = None
         self._lasting: Row | None = None
+        self._files = 0  # the clock of the pictures that are added
 
     @property
     def timeline(self) -> Timeline:
@@ -91,8 +92,20 @@ class History(QAbstractListModel):
 
     def add(self, caption: Caption, begin: float, end: float, source: str, path: Path) -> None:
         """Of a file, which the small picture is made of. What is being said of another source meanwhile goes on."""
-        self.timeline.add(begin, end, caption.text, _words(caption), caption.logprob, source)
+        from app.text.timeline import Entry
+
+        words = tuple(_words(caption))
+        self.timeline.add(Entry(begin, end, caption.text, words, caption.logprob, source, clock=self._files))
         self._append(Row(sentence(caption), source, begin, end, path))
+
+    def another_source(self) -> None:
+        """What is said from now on has times of another clock."""
+        self._lasting = None
+        self.timeline.another_source()
+
+    def another_show(self) -> None:
+        """The same, of what is added."""
+        self._files = self.timeline.another_clock()
 
     def fail(self, words: str, source: str, path: Path | None) -> None:
         """A picture that could not be described. It stands in the list, not in what is exported."""

@@ -106,6 +106,7 @@ class CaptionPanel(Leaves):
         session, left, right, bar = self.session, self.left, self.right, self.left.bar
         self.drops.dropped.connect(self._take)
         session.leaving.connect(self._stop_history)
+        session.source_changed.connect(self.history.another_source)
         session.jumped.connect(self.history.stop)
         self.history.modelReset.connect(self.reading.begin_again)
         session.source_changed.connect(self.reading.forget)
@@ -225,6 +226,12 @@ class CaptionPanel(Leaves):
             return ""
 
         if path is not None:
+            if path.suffix.lower() in (".srt", ".vtt") and len({entry.clock for entry in entries}) > 1:
+                words = self.tr(
+                    "Subtitles have one clock, so only the captions of what was looked at last are in them. Save a "
+                    "table (CSV, JSON) to have all."
+                )
+                self.say("warning", words)
             self.files.run(path, write)
 
     def save_strip(self) -> None:
@@ -379,6 +386,8 @@ class CaptionPanel(Leaves):
         from app.media.slides import Pictures
 
         name = shown(found.path.name)
+        if number == 0:
+            self.history.another_show()
         if found.described is None:
             self.history.fail(found.error or "", name, found.path)
         elif found.described.captions:

@@ -151,6 +151,25 @@ def test_export(
         assert json.loads(text)["captions"][0]["caption"] == RED
 
 
+def test_subtitles_are_of_one_source_and_that_is_said(
+    panel: Any, video: Any, hand: Any, answered: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = hand("other.mp4", live=False)
+    panel.watching.play(other, Kind.MOVING)
+    other.frames.append("blue")
+    answered(panel, "two people swim in the water")
+    for ending in (".srt", ".csv"):
+        target = tmp_path / f"captions{ending}"
+        monkeypatch.setattr("app.gui.saving.choose_file", lambda *_, target=target: (str(target), ""))
+        panel.save_captions()
+        qtbot.waitUntil(target.exists)
+    assert any("only the captions of what was looked at last" in sentence for sentence in panel.strips.sentences())
+    assert RED not in (tmp_path / "captions.srt").read_text("utf-8")
+    assert "two people" in (tmp_path / "captions.srt").read_text("utf-8")
+    assert RED in (tmp_path / "captions.csv").read_text("utf-8")
+    qtbot.waitUntil(lambda: not panel.files.threads())
+
+
 def test_export_without_an_ending_never_overwrites(
     panel: Any, video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
