@@ -31,18 +31,19 @@ class Asked:
 
     def ask(self, request: object) -> Any:
         """What the engine gives at the end. Raises CommandError."""
-        for last, value in self._values(request):
+        for last, value in self.values(request):
             if last:
                 return value
         raise AssertionError
 
     def partials(self, request: object) -> Iterator[Any]:
         """What it gives on the way. Raises CommandError."""
-        for last, value in self._values(request):
+        for last, value in self.values(request):
             if not last:
                 yield value
 
-    def _values(self, request: object) -> Iterator[tuple[bool, Any]]:
+    def values(self, request: object) -> Iterator[tuple[bool, Any]]:
+        """Both: whether it is the last one, and the value. Raises CommandError."""
         from app.worker import Cancelled, Done, Failed, Notice, Partial
 
         ticket = self._worker.enqueue(self._panel, request)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import queue
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -193,38 +192,17 @@ def classify(
     """The results of all `paths`, in their order, as they come from the engine thread."""
     if not paths:
         return
+    from app.cli.asking import Asked
     from app.engines.classify import ClassifyEngine, ClassifyFiles
     from app.store.catalog import Store
-    from app.worker import Cancelled, Done, Failed, Notice, Partial, Worker
 
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
     store = Store()
-    worker = Worker({"classify": lambda: ClassifyEngine(store, options.device)}, answers.put)
-    worker.start()
-    try:
-        ticket = worker.enqueue("classify", ClassifyFiles(paths, tuple(card.id for card in cards), options.top))
-        while True:
-            try:
-                answer = answers.get(timeout=0.5)  # a time limit, as Windows lets no Ctrl-C through without one
-            except queue.Empty:
-                continue
-            if isinstance(answer, Notice):
-                say(answer.sentence)
-            elif getattr(answer, "ticket", None) is not ticket:
-                continue
-            elif isinstance(answer, Partial):
-                yield from _checked(answer.value)
-            elif isinstance(answer, Done):
-                return
-            elif isinstance(answer, Cancelled):
-                raise CommandError("the work was cancelled.")
-            elif isinstance(answer, Failed):
-                raise CommandError(_with_cause(answer.sentence))
-    except KeyboardInterrupt:
-        ticket.cancel()
-        raise KeyboardInterrupt(f"Cancelled after {tally.pictures} of {len(paths)} pictures.") from None
-    finally:
-        worker.close()
+    with Asked("classify", lambda: ClassifyEngine(store, options.device)) as engine:
+        try:
+            for results in engine.partials(ClassifyFiles(paths, tuple(card.id for card in cards), options.top)):
+                yield from _checked(results)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"Cancelled after {tally.pictures} of {len(paths)} pictures.") from None
 
 
 _told = False
@@ -242,12 +220,6 @@ def _checked(results: tuple[FileResult, ...]) -> tuple[FileResult, ...]:
         for sentence in engines_broken():
             say(f"triptych: {sentence}")
     return results
-
-
-def _with_cause(sentence: str) -> str:
-    from app.cli.libraries import engines_broken
-
-    return " ".join([sentence, *engines_broken()])
 
 
 def _summary(tally: Tally, seconds: float) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import queue
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.output import CommandError, UsageError, bar, duration, json_line, line, prepare_json, say, styled, table
+from app.cli.output import UsageError, bar, duration, json_line, line, prepare_json, styled, table
 
 if TYPE_CHECKING:
     from app.engines.classify import Label
@@ -225,36 +224,12 @@ def _setup(options: argparse.Namespace, store: Store) -> Setup:
 
 def _answers(store: Store, request: Any, device: str) -> Iterator[Any]:
     """The values of all partial answers, and that of the last one, as they come from the engine thread."""
+    from app.cli.asking import Asked
     from app.engines.lab import LabEngine
-    from app.worker import Cancelled, Done, Failed, Notice, Partial, Worker
 
-    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    worker = Worker({"lab": lambda: LabEngine(store, device)}, answers.put)
-    worker.start()
-    try:
-        ticket = worker.enqueue("lab", request)
-        while True:
-            try:
-                answer = answers.get(timeout=0.5)  # a time limit, as Windows lets no Ctrl-C through without one
-            except queue.Empty:
-                continue
-            match answer:
-                case Notice():
-                    say(answer.sentence)
-                case Partial():
-                    yield answer.value
-                case Done():
-                    yield answer.value
-                    return
-                case Failed():
-                    raise CommandError(answer.sentence)
-                case Cancelled():
-                    raise CommandError("the work was cancelled.")
-    except KeyboardInterrupt:
-        ticket.cancel()
-        raise
-    finally:
-        worker.close()
+    with Asked("lab", lambda: LabEngine(store, device)) as engine:
+        for _, value in engine.values(request):
+            yield value
 
 
 def _as_json(picture: str, curve: SignalCurve | GradientCurve) -> dict[str, Any]:
