@@ -175,6 +175,7 @@ class Capture:
         it is left behind, and lets go when it comes back."""
         with self._changed:
             self._closing, self._state, self._sentence = True, State.CLOSED, ""
+            self._on_change = None  # which most often knows this capture: a circle would keep its frame in memory
             self._changed.notify_all()
             threads = [*self._threads]
         end = clock.monotonic() + timeout
@@ -204,9 +205,10 @@ class Capture:
         self._changed.notify_all()
 
     def _tell(self) -> None:
-        if self._on_change is not None and not self._closing:
+        on_change = self._on_change
+        if on_change is not None and not self._closing:
             try:
-                self._on_change()
+                on_change()
             except Exception:  # a camera must be let go of, whatever happens to who looks
                 _log.exception("What was told of a change failed")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -298,6 +300,27 @@ def test_closing_does_not_wait_for_a_stuck_camera(unit: FakeCamera, machine: Fak
     assert capture.close(5.0) is True  # it came back, and let go
     assert not unit.on
     assert len(changes) == before  # and nobody was called who may be gone
+
+
+def test_a_closed_capture_leaves_no_frame_in_memory(machine: FakeCameras, unit: FakeCamera) -> None:
+    """At once, not when the collector of circles comes round: frames are large."""
+
+    def made() -> Capture:
+        capture = Capture(unit.camera, lambda: looked.append(capture.status.frames))
+        return capture
+
+    looked: list[int] = []
+    gc.disable()
+    try:
+        capture = made()
+        capture.start()
+        until(capture.newest)
+        assert capture.close()
+        frame = weakref.ref(capture.newest())
+        del capture
+        assert frame() is None
+    finally:
+        gc.enable()
 
 
 def test_closing_from_the_callback(unit: FakeCamera, machine: FakeCameras) -> None:
