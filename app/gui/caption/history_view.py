@@ -70,8 +70,9 @@ class HistoryView(QWidget):
 
     def _tell(self) -> None:
         count = self._history.rowCount()
-        failed = sum(row.failed for row in self._history.rows) if count <= 500 else 0
-        words = self.tr("{0} captions").format(numbers.whole(count - failed)) if count else ""
+        failed = sum(row.failed for row in self._history.rows)
+        one, many = self.tr("1 caption"), self.tr("{0} captions")
+        words = (one if count - failed == 1 else many.format(numbers.whole(count - failed))) if count else ""
         if failed:
             words += self.tr(" · {0} failed").format(numbers.whole(failed))
         self.count.setText(words)

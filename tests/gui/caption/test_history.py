@@ -60,6 +60,16 @@ def test_what_a_person_makes_of_a_sentence_is_not_written_down(panel: Any, pictu
     assert [entry.text for entry in panel.history.entries] == [RED]
 
 
+def test_failures_are_counted_however_many_there_are(panel: Any, qtbot: Any) -> None:
+    from app.gui.caption.history_view import HistoryView
+
+    view = HistoryView(panel.history, panel.test_context.theme)
+    qtbot.addWidget(view)
+    for k in range(600):
+        panel.history.fail("It could not be opened.", f"{k}.png", None)
+    assert view.count.text() == "0 captions · 600 failed"
+
+
 def test_its_memory_is_bounded(panel: Any, monkeypatch: pytest.MonkeyPatch, engine: Any) -> None:
     from app.gui.caption import history
     from app.media.sources import Frame
