@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,mjpeg,asf,flv,ogg,dv,gif"
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,mjpeg,jpeg_pipe,asf,flv,ogg,dv,gif"
+)
 
 
 def import_cv2() -> Any:

@@ -73,6 +73,19 @@ def test_seeking_is_exact(video: Make, name: str) -> None:
         assert brightness(stream.read()) == 2
 
 
+def test_jpegs_one_after_the_other(tmp_path: Path) -> None:
+    """What network cameras save: ffmpeg takes it for a row of pictures."""
+    import cv2
+
+    path = tmp_path / "clip.mjpeg"
+    for n in range(5):
+        pixels = np.full((48, 64, 3), 20 * n, np.uint8)
+        path.write_bytes((path.read_bytes() if n else b"") + cv2.imencode(".jpg", pixels)[1].tobytes())
+    with closing(Video(path).open()) as stream:
+        assert stream.length is None
+        assert [brightness(frame) for frame in frames(stream)] == [0, 1, 2, 3, 4]
+
+
 def test_every_second(video: Make) -> None:
     with closing(Video(video(frames=35)).open()) as stream:
         assert [frame.time for frame in every(stream, 1.0, pytest.fail)] == pytest.approx([0.0, 1.0, 2.0, 3.0])
