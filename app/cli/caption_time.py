@@ -118,7 +118,8 @@ def video(path: Path, card: Card, options: argparse.Namespace) -> int:
     for sentence in failures:
         say(styled(sentence, "red"))
     if not options.json:
-        say(f"{looks:,} looks at {_clock(last)} of video in {duration(time.monotonic() - start)}.")
+        times = "1 look" if looks == 1 else f"{looks:,} looks"
+        say(f"{times} at {_clock(last)} of video in {duration(time.monotonic() - start)}.")
     return 1 if failures else 0
 
 
