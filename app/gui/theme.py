@@ -130,10 +130,16 @@ def palette(colours: Colours) -> QPalette:
 
 def sized(widget: QWidget, size: str, bold: bool = False) -> None:
     """Give `widget` one of the `SIZES` of type."""
-    font = QFont(QApplication.font())
-    font.setPointSizeF(font.pointSizeF() * SIZES[size])
+    font = scaled(QApplication.font(), size)
     font.setBold(bold)
     widget.setFont(font)
+
+
+def scaled(font: QFont, size: str) -> QFont:
+    """The same font in one of the `SIZES` of type."""
+    made = QFont(font)
+    made.setPointSizeF(font.pointSizeF() * SIZES[size])
+    return made
 
 
 def tabular(font: QFont) -> QFont:

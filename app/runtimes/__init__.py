@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
 
 _log = logging.getLogger(__name__)
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +48,32 @@ class Network(Protocol):
 
 
 def load(card: Card, store: Store, device: Device) -> Network:
-    """OpenVINO on the CPU; torch on a GPU and wherever OpenVINO is missing or refuses.
+    """See `fastest`. Raises StoreError where the weights are missing or wrong, ImportError where neither runtime can be
+    imported."""
 
-    Raises StoreError where the weights are missing or wrong, ImportError where neither runtime can be imported."""
-    from app.runtimes.torch_runtime import TorchNetwork
+    def openvino() -> Network:
+        from app.runtimes.openvino_runtime import OpenVinoNetwork
 
-    if device.kind != "cpu":
+        return OpenVinoNetwork(card, store, device)
+
+    def torch() -> Network:
+        from app.runtimes.torch_runtime import TorchNetwork
+
         return TorchNetwork(card, store, device)
-    from app.runtimes.openvino_runtime import OpenVinoNetwork
+
+    return fastest(card, device, openvino, torch)
+
+
+def fastest(card: Card, device: Device, openvino: Callable[[], N], torch: Callable[[], N]) -> N:
+    """OpenVINO's on the CPU; torch's on a GPU and wherever OpenVINO is missing or refuses."""
+    if device.kind != "cpu":
+        return torch()
     from app.store.errors import StoreError
 
     try:
-        return OpenVinoNetwork(card, store, device)
+        return openvino()
     except (StoreError, MemoryError):
         raise
     except Exception as error:  # its own errors share no base but this
         _log.warning("OpenVINO can't run %s (%s: %s); torch does", card.id, type(error).__name__, str(error)[:200])
-        return TorchNetwork(card, store, device)
+        return torch()

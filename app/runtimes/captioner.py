@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from app.nets.hypotheses import Speaker
+from app.runtimes import fastest
 from app.runtimes.devices import Device
 
 if TYPE_CHECKING:
     from app.store.cards import Card
     from app.store.catalog import Store
-
-_log = logging.getLogger(__name__)
 
 
 class Looked(Speaker, Protocol):
@@ -64,20 +62,16 @@ class Layout:
 
 
 def load(card: Card, store: Store, device: Device) -> CaptionNetwork:
-    """OpenVINO on the CPU; torch on a GPU and wherever OpenVINO is missing or refuses.
+    """See `app.runtimes.load`, whose choice of a runtime it shares."""
 
-    Raises StoreError where the weights are missing or wrong, ImportError where neither runtime can be imported."""
-    from app.runtimes.torch_captioner import TorchCaptioner
+    def openvino() -> CaptionNetwork:
+        from app.runtimes.openvino_captioner import OpenVinoCaptioner
 
-    if device.kind != "cpu":
-        return TorchCaptioner(card, store, device)
-    from app.runtimes.openvino_captioner import OpenVinoCaptioner
-    from app.store.errors import StoreError
-
-    try:
         return OpenVinoCaptioner(card, store, device)
-    except (StoreError, MemoryError):
-        raise
-    except Exception as error:  # its own errors share no base but this
-        _log.warning("OpenVINO can't run %s (%s: %s); torch does", card.id, type(error).__name__, str(error)[:200])
+
+    def torch() -> CaptionNetwork:
+        from app.runtimes.torch_captioner import TorchCaptioner
+
         return TorchCaptioner(card, store, device)
+
+    return fastest(card, device, openvino, torch)

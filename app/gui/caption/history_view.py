@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.gui import numbers
 from app.gui.caption.history import FAILED_ROLE, KEY_ROLE, TIME_ROLE, History, Row
-from app.gui.theme import CORNER, QUARTER, SIZES, STEP, Theme, paint_icon, sized, tabular
+from app.gui.theme import CORNER, QUARTER, STEP, Theme, paint_icon, scaled, sized, tabular
 from app.gui.widgets.elided import ElidedLabel
 
 PICTURE = QSize(64, 48)  # of a row
@@ -139,7 +139,7 @@ class _Rows(QStyledItemDelegate):
         self._thumbnails, self._theme, self._list = history.thumbnails, theme, parent
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        lines = option.fontMetrics.height() + QFontMetrics(_small(option.font)).height()
+        lines = option.fontMetrics.height() + QFontMetrics(scaled(option.font, "secondary")).height()
         return QSize(200, max(PICTURE.height(), lines) + 2 * QUARTER)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -158,7 +158,7 @@ class _Rows(QStyledItemDelegate):
             painter.drawRoundedRect(around, CORNER, CORNER)
         picture = QRect(place.topLeft() + QPoint(STEP, QUARTER), PICTURE)
         self._paint_picture(painter, picture, index)
-        small = _small(option.font)
+        small = scaled(option.font, "secondary")
         high, low = option.fontMetrics.height(), QFontMetrics(small).height()
         words = QRect(picture.right() + 2 * STEP, 0, place.right() - picture.right() - 3 * STEP, high)
         words.moveTop(place.center().y() - (high + low) // 2)
@@ -194,9 +194,3 @@ class _Rows(QStyledItemDelegate):
         cut.moveCenter(QPoint(pixmap.width() // 2, pixmap.height() // 2))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawPixmap(place, pixmap, cut)
-
-
-def _small(font: QFont) -> QFont:
-    small = QFont(font)
-    small.setPointSizeF(font.pointSizeF() * SIZES["secondary"])
-    return small

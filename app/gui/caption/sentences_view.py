@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QListWidget,
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.caption.wording import logprob, sentence
-from app.gui.theme import CORNER, QUARTER, SIZES, STEP, Theme
+from app.gui.theme import CORNER, QUARTER, STEP, Theme, scaled
 
 if TYPE_CHECKING:
     from app.engines.caption import Caption
@@ -79,7 +79,7 @@ class _Sentences(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         width = self._list.viewport().width()
         words = option.fontMetrics.boundingRect(QRect(0, 0, width - 2 * STEP, 1000), _FLAGS, index.data())
-        return QSize(width, words.height() + QFontMetrics(_small(option.font)).height() + 2 * QUARTER + 2)
+        return QSize(width, words.height() + QFontMetrics(scaled(option.font, "secondary")).height() + 2 * QUARTER + 2)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -100,7 +100,7 @@ class _Sentences(QStyledItemDelegate):
         inner = place.adjusted(STEP, QUARTER, -STEP, -QUARTER)
         painter.setPen(self._theme.colour("text"))
         painter.drawText(inner, _FLAGS, index.data())
-        small = _small(option.font)
+        small = scaled(option.font, "secondary")
         painter.setFont(small)
         painter.setPen(self._theme.colour("secondary"))
         below = QRect(inner)
@@ -110,9 +110,3 @@ class _Sentences(QStyledItemDelegate):
 
 
 _FLAGS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
-
-
-def _small(font: QFont) -> QFont:
-    small = QFont(font)
-    small.setPointSizeF(font.pointSizeF() * SIZES["secondary"])
-    return small

@@ -30,7 +30,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QSizePolicy, QToolButton, QWidget
 
-from app.gui.theme import CORNER, QUARTER, SIZES, STEP, WIDER, Theme, tabular
+from app.gui.theme import CORNER, QUARTER, STEP, WIDER, Theme, scaled, tabular
 from app.gui.widgets.plot_paint import Chart, Drawing, reading, summary
 from app.gui.widgets.plot_scale import Scale
 
@@ -117,9 +117,7 @@ class LinePlot(QWidget):
 
     @staticmethod
     def _small() -> QFont:
-        font = QFont(QApplication.font())
-        font.setPointSizeF(font.pointSizeF() * SIZES["secondary"])
-        return tabular(font)
+        return tabular(scaled(QApplication.font(), "secondary"))
 
     # Copying and saving
 
