@@ -107,9 +107,21 @@ class Timeline:
     def translate(self, number: int, translation: str) -> None:
         self._entries[number] = replace(self._entries[number], translation=translation)
 
-    def clear(self) -> None:
+    def clear(self) -> tuple[Entry, ...]:
+        """Returns what was there."""
+        entries = self.entries
         self._entries.clear()
         self._open = -1
+        return entries
+
+    def put_back(self, entries: Sequence[Entry]) -> None:
+        """Before what has been said since."""
+        since, open_ = len(self._entries), self._open
+        self._entries[:0] = entries
+        if self._most is not None:
+            del self._entries[: -self._most]
+        if open_ >= 0:
+            self._open = len(self._entries) - since + open_
 
 
 def save(entries: Sequence[Entry], path: Path, overwrite: bool = False) -> None:

@@ -91,6 +91,20 @@ def test_subtitles_never_overlap_and_are_in_order() -> None:
     ]
 
 
+def test_what_was_cleared_can_be_put_back() -> None:
+    line = Timeline(3)
+    line.say(1.0, "a dog", source="film.mp4")
+    line.say(2.0, "a cat", source="film.mp4")
+    gone = line.clear()
+    assert (len(line), [entry.text for entry in gone]) == (0, ["a dog", "a cat"])
+    line.lasts(2.5)
+    line.say(3.0, "a cow", source="film.mp4")
+    line.say(4.0, "a hen", source="film.mp4")
+    line.put_back(gone)
+    line.lasts(5.0)
+    assert [(entry.text, entry.end) for entry in line.entries] == [("a cat", 2.0), ("a cow", 4.0), ("a hen", 5.0)]
+
+
 def test_subtitles_have_one_clock() -> None:
     """Two videos one after the other: their times say nothing about each other."""
     line = Timeline()

@@ -55,6 +55,9 @@ class Row:
         return clock(self.begin)
 
 
+Forgotten = tuple[list[Row], "tuple[Entry, ...]"]
+
+
 class History(QAbstractListModel):
     """The newest caption comes last. What was said lasts while `hold` says so, until another one is said or `stop`."""
 
@@ -124,12 +127,22 @@ class History(QAbstractListModel):
             self._stretch(time)
         self._lasting = None
 
-    def clear(self) -> None:
+    def clear(self) -> Forgotten:
+        """Returns what `put_back` takes."""
         self.beginResetModel()
-        self.timeline.clear()
-        self.rows.clear()
-        self._lasting = None
+        forgotten = self.rows, self.timeline.clear()
+        self.rows, self._lasting = [], None
         self.thumbnails.forget()
+        self.endResetModel()
+        self.counted.emit()
+        return forgotten
+
+    def put_back(self, forgotten: Forgotten) -> None:
+        """Before what has been said since."""
+        rows, entries = forgotten
+        self.beginResetModel()
+        self.rows = [*rows, *self.rows][-MOST:]
+        self.timeline.put_back(entries)
         self.endResetModel()
         self.counted.emit()
 

@@ -31,6 +31,7 @@ class HistoryView(QWidget):
 
     copy_wanted = Signal()
     save_wanted = Signal()
+    clear_wanted = Signal()
     chosen = Signal(object)
 
     def __init__(self, history: History, theme: Theme, parent: QWidget | None = None) -> None:
@@ -48,7 +49,7 @@ class HistoryView(QWidget):
         )
         self.save.clicked.connect(self.save_wanted)
         self.clear = self._button(self.tr("Clear"), self.tr("Forget all captions of the timeline"))
-        self.clear.clicked.connect(history.clear)
+        self.clear.clicked.connect(self.clear_wanted)
         row = QHBoxLayout()
         row.setContentsMargins(STEP, 0, STEP, 0)
         row.setSpacing(QUARTER)

@@ -27,6 +27,7 @@ from app.gui.leaves import Leaves
 from app.gui.saving import Files, write_bytes, write_png
 from app.gui.tasks import join
 from app.gui.widgets.drop_area import DropArea
+from app.gui.widgets.message_strip import MessageStrip
 from app.gui.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class CaptionPanel(Leaves):
         self.run = FilesRun(context, self.session, self)
         self.card: Card | None = None
         self._shown = False
+        self._cleared: MessageStrip | None = None
         self._watched: QWidget | None = None  # the window, to be told when it is minimised
         self._add_views()
         self.put_together(self.left, self.right)
@@ -85,6 +87,7 @@ class CaptionPanel(Leaves):
             view = HistoryView(self.history, self._context.theme, self.inside)
             view.copy_wanted.connect(lambda: self.copy_captions(view.places()))
             view.save_wanted.connect(self.save_captions)
+            view.clear_wanted.connect(self.clear_captions)
             view.chosen.connect(self._go_to)
             return view
 
@@ -108,7 +111,6 @@ class CaptionPanel(Leaves):
         session.leaving.connect(self._stop_history)
         session.source_changed.connect(self.history.another_source)
         session.jumped.connect(self.history.stop)
-        self.history.modelReset.connect(self.reading.begin_again)
         session.source_changed.connect(self.reading.forget)
         session.status_changed.connect(self._status_changed)
         session.frame_changed.connect(self._frame_changed)
@@ -208,13 +210,13 @@ class CaptionPanel(Leaves):
             return
         from app.text import timeline
 
-        words = {
+        kinds = {
             ".srt": self.tr("Subtitles, SubRip (*.srt)"),
             ".vtt": self.tr("Subtitles, WebVTT (*.vtt)"),
             ".csv": self.tr("Table, CSV (*.csv)"),
             ".json": self.tr("JSON (*.json)"),
         }
-        path = self.files.ask(self.tr("Save all captions"), str(Path(self._folder) / self.tr("captions.srt")), words)
+        path = self.files.ask(self.tr("Save all captions"), str(Path(self._folder) / self.tr("captions.srt")), kinds)
         entries = self.history.entries
 
         def write() -> str:
@@ -233,6 +235,18 @@ class CaptionPanel(Leaves):
                 )
                 self.say("warning", words)
             self.files.run(path, write)
+
+    def clear_captions(self) -> None:
+        forgotten = self.history.clear()
+        self.reading.begin_again()
+        undo = ((self.tr("Undo"), lambda: self.history.put_back(forgotten)),)
+        if self._cleared is not None:  # of an earlier time: the same sentence stands there once
+            self._cleared.dismiss()
+        self._cleared = self.strips.say("info", self.tr("The timeline is empty."), undo)
+        self._cleared.dismissed.connect(self._cleared_gone)
+
+    def _cleared_gone(self) -> None:
+        self._cleared = None
 
     def save_strip(self) -> None:
         """A small picture a word, with the places that the network looked at."""

@@ -126,9 +126,23 @@ def test_a_leap_in_a_video_lengthens_no_caption(panel: Any, hand: Any, answered:
 
 
 def test_what_is_seen_when_all_is_forgotten_is_kept_again(panel: Any, video: Any, qtbot: Any) -> None:
-    panel.history.clear()
+    panel.clear_captions()
+    assert panel.history.rowCount() == len(panel.history.entries) == 0
     video.frames.append("green")
     qtbot.waitUntil(lambda: [row.text for row in panel.history.rows] == ["A frog on green grass."])
+    (undo,) = [strip for strip in panel.strips._shown if strip.sentence == "The timeline is empty."]
+    undo.buttons[0].click()
+    assert [row.text[:6] for row in panel.history.rows] == ["A red ", "A frog", "A frog"]
+    video.frames.append("green")
+    qtbot.waitUntil(lambda: spans(panel)[-1] == (6, 7, GREEN))  # what lasts goes on
+    assert spans(panel)[:2] == [(1, 5, RED), (5, 5, GREEN)]
+    for _ in range(2):  # what was forgotten last is what comes back
+        panel.clear_captions()
+        video.frames.append("green")
+        qtbot.waitUntil(lambda: panel.history.rowCount() == 1)
+    (undo,) = [strip for strip in panel.strips._shown if strip.sentence == "The timeline is empty."]
+    undo.buttons[0].click()
+    assert panel.history.rowCount() == 2
 
 
 def test_pictures_described_meanwhile_do_not_end_what_a_camera_shows(panel: Any, video: Any, qtbot: Any) -> None:
