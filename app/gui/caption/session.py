@@ -83,6 +83,7 @@ class Session(QObject):
         self.latency = 0.0  # ms, of the last answer
         self.prepare: Callable[[Frame], None] | None = None  # what is done with a frame on the capture's thread
         self._given_up: list[Thread] = []
+        self._leaving_cameras: list[Capture] = []  # a driver may hold one long after another source was chosen
         # Not while the thread that calls holds anything: always queued.
         self._stirred.connect(self._look, Qt.ConnectionType.QueuedConnection)
         bridge = context.bridge
@@ -156,6 +157,18 @@ class Session(QObject):
         return self.status is not None and self.status.state in (State.LIVE, State.OPENING)
 
     @property
+    def camera_on(self) -> bool:
+        """Whether a camera is held, be it one that was left."""
+        capture = self.capture
+        return self.left_camera_on or (capture is not None and capture.source.live and capture.status.is_open)
+
+    @property
+    def left_camera_on(self) -> bool:
+        """Whether a camera is still held though something else is looked at. It tells nobody when it is let go of."""
+        self._leaving_cameras = [capture for capture in self._leaving_cameras if capture.status.is_open]
+        return bool(self._leaving_cameras)
+
+    @property
     def moving(self) -> bool:
         """Whether other frames come by themselves."""
         return self.playing and self.kind is not Kind.STILL
@@ -203,6 +216,8 @@ class Session(QObject):
         self.cancel()
         capture, self.capture = self.capture, None
         if capture is not None:
+            if capture.source.live:
+                self._leaving_cameras.append(capture)
             closing = Thread(target=capture.close, name="triptych-close-source", daemon=True)
             closing.start()
             self._given_up = [*(thread for thread in self._given_up if thread.is_alive()), closing]

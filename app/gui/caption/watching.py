@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
 
 from app.gui.caption.live_side import LiveSide
@@ -37,6 +37,10 @@ class Watching(QObject):
         self._watcher: Watcher | None = None
         self._file: tuple[Source, Kind] | None = None  # what was open last beside a camera
         self._pasted = 0
+        self._sign_timer = QTimer(self)
+        self._sign_timer.setSingleShot(True)
+        self._sign_timer.setInterval(400)
+        self._sign_timer.timeout.connect(self._show_sign)
         self._stirred.connect(self._cameras_changed, Qt.ConnectionType.QueuedConnection)
         session.source_changed.connect(self._source_changed)
         session.status_changed.connect(self.show_status)
@@ -92,6 +96,10 @@ class Watching(QObject):
         """Only while somebody can see the list."""
         from app.media import cameras
 
+        if watch:
+            self._show_sign()
+        else:
+            self._sign_timer.stop()
         if watch and self._watcher is None:
             self._watcher = cameras.Watcher(self._stir)
             self._watcher.start()
@@ -127,19 +135,23 @@ class Watching(QObject):
         left.view.show_sentence("")
         self.show_status()
 
+    def _show_sign(self) -> None:
+        self._left.bar.sign.show_on(self._session.camera_on)
+        if self._session.left_camera_on:
+            self._sign_timer.start()
+
     def show_status(self) -> None:
         from app.media.capture import State
 
         session, left = self._session, self._left
         status, source = session.status, session.source
+        self._show_sign()
         if status is None or source is None:
             left.bar.show_playing(False, False)
-            left.bar.sign.show_on(False)
             left.show_length(None)
             return
         still = session.kind is Kind.STILL
         left.bar.show_playing(session.playing, not still)
-        left.bar.sign.show_on(status.is_open and source.live)
         left.show_length(None if still else status.length)
         notes = {
             State.OPENING: self.tr("Opening…"),

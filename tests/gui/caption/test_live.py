@@ -84,6 +84,18 @@ def test_a_failed_camera_is_not_tried_again_behind_a_person_s_back(
     qtbot.waitUntil(lambda: camera.held == 1)
 
 
+def test_the_sign_stays_while_a_driver_holds_a_camera_that_was_left(
+    live: Any, camera: Any, hand: Any, qtbot: Any
+) -> None:
+    qtbot.waitUntil(lambda: live.left.bar.sign.on)
+    live.session.play(hand("Test video", live=False), Kind.MOVING)
+    qtbot.wait(100)
+    assert camera.held == 1
+    assert live.left.bar.sign.on
+    camera.frames.append("red")  # the driver comes back
+    qtbot.waitUntil(lambda: camera.held == 0 and not live.left.bar.sign.on)
+
+
 def test_a_minimised_window_holds_no_camera(live: Any, camera: Any, qtbot: Any) -> None:
     live.showMinimized()
     camera.frames.append("red")
