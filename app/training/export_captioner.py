@@ -59,10 +59,9 @@ def write_weights(run: Path, phase: str, file: Path) -> int:
     return sum(v.numel() for k, v in halves.items() if not k.endswith(("running_mean", "running_var")))
 
 
-def training(points: list[dict[str, Any]], phase: str, stopped: str) -> str:
+def training(points: list[dict[str, Any]], stopped: str) -> str:
     """How it learnt, what was chosen on what, and why it stopped."""
     done = [name for name in PHASES if any(point["phase"] == name for point in points)]
-    done = done[: done.index(phase) + 1]
     parts = ", then ".join(
         f"{PHASES[name]} ({sum(point['phase'] == name for point in points)} epochs, CIDEr {best(points, name):.3f})"
         for name in done
@@ -90,6 +89,8 @@ def main() -> None:
     file = Path("weights/captioner.safetensors")
     parameters = write_weights(args.run, args.phase, file)
     points = [json.loads(line) for line in (args.run / "curve.jsonl").read_text("utf-8").splitlines()]
+    order = list(PHASES)  # what came after the phase that is shipped is no part of it
+    points = [point for point in points if order.index(point["phase"]) <= order.index(args.phase)]
     middle, deviation = 127 / 255, 128 / 255
     extra = {
         f"cider_{name.replace('-', '_')}": round(best(points, name), 3)
@@ -119,7 +120,7 @@ def main() -> None:
         ),
         labels="captioner",
         curve=tuple((round(point["hours"], 3), round(point["CIDEr"], 3)) for point in points),
-        training=training(points, args.phase, args.stopped),
+        training=training(points, args.stopped),
         extra=tuple(extra.items()),
     )
     write_card(card, file.with_suffix(".toml"))  # the engine finds the file by its card
