@@ -689,6 +689,8 @@ def test_failures_are_said_and_can_be_tried_again(tab: Any, qtbot: Any) -> None:
 
 
 def test_an_absent_network_says_what_it_is_and_offers_itself(tab: Any, qtbot: Any) -> None:
+    tab.context.settings.set("classify.models", ["efficientnet-lite0", "alexnet-v1"])
+    tab.models_changed()
     tab.shown()
     absent = next(k for k in range(tab.chooser.count()) if "not here" in tab.chooser.itemText(k))
     tab.chooser.setCurrentIndex(absent)
