@@ -36,6 +36,7 @@ from app.store.errors import StoreError
 from app.worker import Cancelled, Done, Partial, Ticket, Worker
 from tests import captioners
 from tests.captioners import MODEL, SQUEEZED, WORDS
+from tests.engines.steps import drain
 
 SAMPLES = tuple(sorted((locate.bundled("assets") / "samples").glob("*.jpg")))
 
@@ -54,15 +55,7 @@ def engine(_random_weights: None) -> Iterator[CaptionEngine]:
 
 def ask(engine: CaptionEngine, request: Any, ticket: Ticket | None = None) -> tuple[list[Any], Any]:
     """(what came on the way, what came at the end)."""
-    steps = engine.handle(request, ticket or Ticket("caption"))
-    partials = []
-    while True:
-        try:
-            value = next(steps)
-        except StopIteration as stop:
-            return partials, stop.value
-        if value is not None:
-            partials.append(value)
+    return drain(engine.handle(request, ticket or Ticket("caption")))
 
 
 def texts(described: Described) -> list[str]:

@@ -37,6 +37,7 @@ from app.store.errors import StoreError
 from app.store.labels import labels
 from app.store.locate import bundled
 from app.worker import Ticket
+from tests.engines.steps import drain
 
 MODEL = "efficientnet-lite0"
 NAMES = ("astronaut", "chelsea", "coffee", "rocket")
@@ -53,15 +54,7 @@ def sample(name: str) -> Picture:
 
 def ask(engine: ClassifyEngine, request: Any, ticket: Ticket | None = None) -> tuple[list[Any], Any]:
     """(what came on the way, what came at the end)."""
-    steps = engine.handle(request, ticket or Ticket("classify"))
-    partials = []
-    while True:
-        try:
-            value = next(steps)
-        except StopIteration as stop:
-            return partials, stop.value
-        if value is not None:
-            partials.append(value)
+    return drain(engine.handle(request, ticket or Ticket("classify")))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -23,20 +22,9 @@ from app.engines.figure import (
 )
 from app.engines.figure_engine import FigureEngine
 from app.store.errors import StoreError
+from tests.engines.steps import drain
 
 MODEL = "efficientnet-lite0"
-
-
-def drain(steps: Generator[Any, None, Any]) -> tuple[list[Any], Any]:
-    """What a request yields, and what it returns."""
-    partials = []
-    while True:
-        try:
-            value = next(steps)
-        except StopIteration as stop:
-            return partials, stop.value
-        if value is not None:
-            partials.append(value)
 
 
 def network(name: str) -> Any:

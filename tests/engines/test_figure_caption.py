@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,20 +16,9 @@ from app.store.catalog import Store
 from app.store.errors import StoreError
 from tests import captioners
 from tests.captioners import MODEL, WORDS
+from tests.engines.steps import drain
 
 SENTENCE = ("a", "dog", "runs", "in", "the", "snow")
-
-
-def drain(steps: Generator[Any, None, Any]) -> tuple[list[Any], Any]:
-    """What a request yields, and what it returns."""
-    partials = []
-    while True:
-        try:
-            value = next(steps)
-        except StopIteration as stop:
-            return partials, stop.value
-        if value is not None:
-            partials.append(value)
 
 
 @pytest.fixture(scope="module")
