@@ -7,28 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QGuiApplication, QImage
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QColor, QGuiApplication, QImage
+
+from tests.gui.dropping import drop, of_files
 
 LEFT = Qt.MouseButton.LeftButton
 RED = "a red bird sits on a branch"
 GREEN = "a frog on green grass"
-
-
-def of_files(*paths: Path) -> QMimeData:
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    return mime
-
-
-def drop(panel: Any, mime: QMimeData) -> None:
-    actions, keys = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
-    try:  # Qt 6.12 takes a QPointF and warns of the other, which is all that older ones have
-        enter = QDragEnterEvent(QPointF(50, 50), actions, mime, LEFT, keys)  # type: ignore[arg-type, unused-ignore]
-    except (TypeError, ValueError):
-        enter = QDragEnterEvent(QPoint(50, 50), actions, mime, LEFT, keys)
-    QGuiApplication.sendEvent(panel, enter)
-    QGuiApplication.sendEvent(panel, QDropEvent(QPointF(50, 50), actions, mime, LEFT, keys))
 
 
 def runners(panel: Any) -> list[str]:
