@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from app.nets import beam
 from app.nets.gnmt import GNMT, DecoderState, Memory
-from app.training.gnmt_data import END, LANGUAGES, PAD, START, Corpus, language_token, pad
+from app.text.wordpieces import END, PAD, START, language_token
+from app.training.gnmt_data import LANGUAGES, Corpus, pad
 
 BATCH_IN_A_STEP = 64  # sentences decoded at once while measuring
 

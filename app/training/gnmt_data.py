@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from app.text.copying import SYMBOLS, mask_pair
+from app.text.wordpieces import END, PAD, START, UNKNOWN, language_token
 
-PAD, UNKNOWN, START, END = 0, 1, 2, 3
 LANGUAGES = ("en", "de", "fr", "es")
 
 # How often a pair of a source is drawn, relative to its share of the data: everyday language leads, long news
@@ -47,11 +47,6 @@ WEIGHTS = {
     "mozilla-www": 0.3,
     "scratch": 0.3,
 }
-
-
-def language_token(language: str) -> str:
-    """The token before the source that names the target language (Johnson et al. 2017)."""
-    return f"<2{language}>"
 
 
 def read_pairs(data: Path, pair: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -1,0 +1,59 @@
+"""How a translator runs: `load` gives a `TranslationNetwork`, whatever library it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from app.nets.hypotheses import Speaker
+from app.runtimes import fastest
+from app.runtimes.devices import Device
+from app.text.wordpieces import PAD, Wordpieces
+
+if TYPE_CHECKING:
+    from app.store.cards import Card
+    from app.store.catalog import Store
+
+
+class Read(Speaker, Protocol):
+    """What the encoder made of some sentences, and the decoder that translates them, once. The attention's rows that
+    `advance` offers are as long as the longest sentence; behind a shorter one's end they are zero."""
+
+
+class TranslationNetwork(Protocol):
+    """A translator that is ready to run. Used on one thread only."""
+
+    runtime: str  # "openvino" or "torch"
+    device: Device
+    best_batch: int  # sentences a batch at which a document goes fastest
+    wordpieces: Wordpieces
+
+    def read(self, sources: Sequence[Sequence[int]]) -> Read:
+        """Sentences as ids: the target language's token first, END last. Padding is done here. Padding, start and
+        languages are never offered."""
+
+
+def padded(sources: Sequence[Sequence[int]]) -> np.ndarray:
+    """Ids (sentences, longest) int64, PAD behind each end."""
+    ids = np.full((len(sources), max(map(len, sources))), PAD, np.int64)
+    for row, source in zip(ids, sources, strict=True):
+        row[: len(source)] = source
+    return ids
+
+
+def load(card: Card, store: Store, device: Device) -> TranslationNetwork:
+    """See `app.runtimes.load`, whose choice of a runtime it shares."""
+
+    def openvino() -> TranslationNetwork:
+        from app.runtimes.openvino_translator import OpenVinoTranslator
+
+        return OpenVinoTranslator(card, store, device)
+
+    def torch() -> TranslationNetwork:
+        from app.runtimes.torch_translator import TorchTranslator
+
+        return TorchTranslator(card, store, device)
+
+    return fastest(card, device, openvino, torch)

@@ -1,0 +1,61 @@
+"""Wordpieces: what a translator reads and says instead of words (Wu et al. 2016, section 4.1), by sentencepiece.
+
+One vocabulary serves all languages. What it has never seen is spelt in bytes ("<0xE2>"), a token before the source
+names the target language ("<2de>"), and ⟨1⟩ … ⟨6⟩ stand for what is copied (`app.text.copying`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from app.text.copying import Alphabet
+
+PAD, UNKNOWN, START, END = range(4)  # the first pieces of every vocabulary
+
+
+def language_token(language: str) -> str:
+    """The token before the source that names the target language (Johnson et al. 2017)."""
+    return f"<2{language}>"
+
+
+class Wordpieces:
+    """A vocabulary. May be used from several threads."""
+
+    def __init__(self, model: bytes) -> None:
+        """`model`: as sentencepiece writes it. Raises ValueError where it is damaged or begins with other pieces."""
+        import sentencepiece
+
+        try:
+            self._model: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
+            special = tuple(getattr(self._model, f"{name}_id")() for name in ("pad", "unk", "bos", "eos"))
+        except RuntimeError as error:  # what the library raises for every damage
+            raise ValueError("the wordpieces are damaged") from error
+        if special != (PAD, UNKNOWN, START, END):
+            raise ValueError("the wordpieces don't begin with padding, unknown, start and end")
+
+    @property
+    def size(self) -> int:
+        return int(self._model.get_piece_size())
+
+    @cached_property
+    def alphabet(self) -> Alphabet:
+        """What the vocabulary can say."""
+        return Alphabet.of(self.pieces(range(self.size)))
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a sentence's wordpieces, without language token and end."""
+        ids: list[int] = self._model.encode(text)
+        return ids
+
+    def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
+        """Wordpieces by id; "▁" begins a word."""
+        return tuple(self._model.id_to_piece(list(ids)))
+
+    def language(self, code: str) -> int:
+        """The id of the token that asks for a language ("de"). Raises ValueError where there is none."""
+        found = int(self._model.piece_to_id(language_token(code)))
+        if found == UNKNOWN:
+            raise ValueError(f"these wordpieces have no token for “{code}”")
+        return found
