@@ -135,6 +135,7 @@ def camera(card: Card, options: argparse.Namespace) -> int:
     latencies: list[float] = []
     begun: float | None = None
     last = 0.0
+    warned = ""
     with ExitStack() as stack:
         store = Store()
         engine = stack.enter_context(Asked("caption", lambda: CaptionEngine(store, options.device)))
@@ -154,6 +155,9 @@ def camera(card: Card, options: argparse.Namespace) -> int:
                 latencies.append(time.perf_counter() - frame.captured)
                 telling.offer(frame, described)
                 last = frame.time
+                if (sentence := capture.status.sentence) and sentence != warned:  # nothing but black pictures
+                    warned = sentence
+                    say(styled(warned, "red"))
         except KeyboardInterrupt:
             if options.seconds is not None or begun is None:
                 telling.break_off(last)

@@ -93,8 +93,10 @@ def size(number: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "8 s", "3 min 20 s", "2 h 5 min"."""
+    """ "0.4 s", "8 s", "3 min 20 s", "2 h 5 min"."""
     whole = max(round(seconds), 0)
+    if 0 < seconds < 0.95:
+        return f"{seconds:.1f} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

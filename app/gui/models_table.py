@@ -78,7 +78,7 @@ class ModelsTable(QAbstractTableModel):
             return self._alignment(section)
         if orientation != Qt.Orientation.Horizontal or role != Qt.ItemDataRole.DisplayRole:
             return None
-        names = (self.tr("Model"), self.tr("State"), self.tr("Size"), self.tr("Top-1"), self.tr("Licence"))
+        names = (self.tr("Model"), self.tr("State"), self.tr("Size"), self.tr("Score"), self.tr("Licence"))
         return names[section]
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -132,7 +132,7 @@ class ModelsTable(QAbstractTableModel):
         found = score(card)
         if found is None:
             return "–"
-        return numbers.headline(found) if found.top1 is None else numbers.per_cent(found.top1)
+        return numbers.headline(found)
 
     def _score_tip(self, card: Card) -> str | None:
         found = score(card)

@@ -160,6 +160,15 @@ def test_a_camera_is_looked_through(command: Command, monkeypatch: pytest.Monkey
     assert not camera.on
 
 
+def test_a_camera_that_gives_only_black(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.capture.BLACK_AFTER", 0.05)
+    camera = FakeCamera("Lid camera")
+    camera.value = 3
+    FakeCameras(camera).install(monkeypatch)
+    _, err = command("caption", "--camera", "0", "--seconds", "0.5")
+    assert err.count("Lid camera gives only black pictures: its cover may be closed") == 1
+
+
 def test_what_was_said_is_kept_when_the_camera_is_pulled_out(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -301,7 +301,14 @@ def test_sizes_durations_and_bars() -> None:
     assert [output.size(n) for n in (None, 0, 999, 1000, 12_340_000, 5e12)] == [
         "?", "0 B", "999 B", "1.0 kB", "12.3 MB", "5000.0 GB",
     ]  # fmt: skip
-    assert [output.duration(s) for s in (-1, 8.4, 200, 7500)] == ["0 s", "8 s", "3 min 20 s", "2 h 5 min"]
+    assert [output.duration(s) for s in (-1, 0.42, 0.96, 8.4, 200, 7500)] == [
+        "0 s",
+        "0.4 s",
+        "1 s",
+        "8 s",
+        "3 min 20 s",
+        "2 h 5 min",
+    ]
     assert output.bar(0.0) == " " * 20
     assert output.bar(1.0) == "█" * 20
     assert output.bar(2.0, 4) == "████"
