@@ -25,9 +25,9 @@ SYMBOLS = tuple(f"⟨{k}⟩" for k in range(1, 7))
 NAMES = 0.1  # share of the training pairs in which a name or number that both sides have is masked as well
 
 _SYMBOL = re.compile("⟨\\d⟩")
-_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
+BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 _BYTES = re.compile("(?:<0x[0-9A-Fa-f]{2}>)+")
-_CONTROL = re.compile("<(?:2[a-z]{2}|/?s|pad|unk)>")
+CONTROL = re.compile("<(?:2[a-z]{2}|/?s|pad|unk)>")
 _UNKNOWN = "\ufdd0"  # (no character) what no piece stands for, until it is replaced
 _WORD = re.compile(r"[^\W_][\w\u0300-\u036f\u200c\u200d'’-]*")
 _NUMBER = re.compile(r"\d[\d.,:/'’\u00a0\u202f-]*")
@@ -47,7 +47,7 @@ class Alphabet:
     @staticmethod
     def of(pieces: Iterable[str]) -> Alphabet:
         """`pieces`: all wordpieces of the vocabulary."""
-        plain = [piece for piece in pieces if not _BYTE.fullmatch(piece) and not _CONTROL.fullmatch(piece)]
+        plain = [piece for piece in pieces if not BYTE.fullmatch(piece) and not CONTROL.fullmatch(piece)]
         symbols = tuple(symbol for symbol in SYMBOLS if symbol in plain)
         return Alphabet(frozenset("".join(set(plain) - set(symbols))) - {"▁"}, symbols)
 
@@ -207,7 +207,7 @@ def _words(pieces: Sequence[str], source: str) -> Words:
     """Pieces gathered into words, bytes into characters. Control tokens belong to no word."""
     words: Words = []
     for k, piece in enumerate(pieces):
-        if piece != "<unk>" and _CONTROL.fullmatch(piece):
+        if piece != "<unk>" and CONTROL.fullmatch(piece):
             continue
         if piece.startswith("▁") or not words:
             words.append(("", []))
@@ -220,7 +220,7 @@ def _spelt(text: str, source: str) -> str:
     """Runs of byte pieces as the characters that they spell; where the source has no such letters, it is a guess."""
 
     def spelt(run: re.Match[str]) -> str:
-        said = bytes(int(byte, 16) for byte in _BYTE.findall(run.group())).decode("utf-8", "replace")
+        said = bytes(int(byte, 16) for byte in BYTE.findall(run.group())).decode("utf-8", "replace")
         return said if said.isascii() or said in source else _UNKNOWN
 
     return _BYTES.sub(spelt, text) if "<0x" in text else text
