@@ -169,16 +169,21 @@ class GNMT(nn.Module):
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Teacher forcing: `source` (batch, source), `target` (batch, target) beginning with the start token ->
         logits (batch, target, vocabulary), where position t predicts token t + 1."""
+        return self.attended(source, target)[0]
+
+    def attended(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The same with the attention (batch, target, source) that each prediction was made with."""
         memory = self.encode(source)
         state = self.start(memory)
         if self.input_feeding:
-            steps = []
+            steps, looks = [], []
             for t in range(target.shape[1]):
-                logits, _, state = self.step(target[:, t], state, memory)
+                logits, weights, state = self.step(target[:, t], state, memory)
                 steps.append(logits)
-            return torch.stack(steps, dim=1)
-        every_step: Tensor = self.output(self._decode(target, state, memory)[0])
-        return every_step
+                looks.append(weights)
+            return torch.stack(steps, dim=1), torch.stack(looks, dim=1)
+        x, attention, _ = self._decode(target, state, memory)
+        return self.output(x), attention
 
     def start(self, memory: Memory) -> DecoderState:
         """The state before the first target token."""

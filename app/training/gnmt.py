@@ -8,7 +8,8 @@ process loses nothing. AdamW, gradient clipping, dropout, label smoothing as in 
 
 The stacks grow while they learn, a layer a side at a time (as Gong et al. 2019, "Efficient Training of BERT by
 Progressively Stacking", do with another network): three layers learn in a third of the time, and what comes on top of
-them begins as next to nothing beside its own bypass, so nothing that was learnt is lost.
+them begins as next to nothing beside its own bypass, so nothing that was learnt is lost. And the attention is shown
+where to look, much at first and a little to the end (app.training.aligner).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from torch.nn import functional as F
 from app.nets import beam
 from app.nets.gnmt import GNMT, DecoderState, Memory
 from app.text.wordpieces import END, PAD, START, language_token
+from app.training.aligner import Aligner
 from app.training.gnmt_data import LANGUAGES, Corpus, pad
 
 BATCH_IN_A_STEP = 64  # sentences decoded at once while measuring
@@ -43,6 +45,16 @@ def layers_at(fraction: float, first: int, last: int, grown: float) -> int:
     if fraction >= grown:
         return last
     return first + int((last - first) * fraction / grown)
+
+
+def guidance(fraction: float) -> float:
+    """How much the attention's distance to the aligner's counts beside the words' loss."""
+    return max(0.5 * (1 - fraction / 0.4), 0.05)
+
+
+def guided_loss(attention: Tensor, aligned: Tensor) -> Tensor:
+    """Cross-entropy a target piece, both (batch, target, source); rows of padding are zero in `aligned`."""
+    return -(aligned * attention.float().clamp_min(1e-5).log()).sum() / aligned.sum()
 
 
 def optimiser_of(net: GNMT, rate: float, before: tuple[GNMT, torch.optim.AdamW] | None = None) -> torch.optim.AdamW:
@@ -177,6 +189,9 @@ def main() -> None:
     directions = args.directions.split(",")
     corpus = Corpus(args.folder, ids, directions)
     torch.manual_seed(args.seed)
+    begin = time.perf_counter()
+    aligner = Aligner(corpus, pieces.vocab_size(), device)
+    print(f"aligner: {time.perf_counter() - begin:.0f} s", flush=True)
     out = args.folder / args.name
     out.mkdir(parents=True, exist_ok=True)
     step, spent, snapshots, layers = 0, 0.0, [], layers_at(0.0, args.first_layers, args.layers, args.grown)
@@ -225,18 +240,19 @@ def main() -> None:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(args.rate, step, args.warmup, spent / budget)
         with torch.autocast(device.type, torch.bfloat16, enabled=True) if bf16 else contextlib.nullcontext():
-            logits = net(source, target[:, :-1])
+            logits, attention = net.attended(source, target[:, :-1])
         loss = F.cross_entropy(
             logits.flatten(0, 1).float(),
             target[:, 1:].flatten(),
             ignore_index=PAD,
             label_smoothing=args.smoothing,
         )
+        losses.append(loss.detach())
+        loss = loss + guidance(spent / budget) * guided_loss(attention, aligner(source, target))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
-        losses.append(loss.detach())
         tokens_seen += target.numel()
         step += 1
         source, target = tensors()
