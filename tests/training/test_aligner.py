@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from app.text.wordpieces import END, PAD, START
 from app.training import aligner
 from app.training.gnmt_data import LANGUAGES, Corpus
@@ -32,7 +33,7 @@ def corpus(tmp_path: Path) -> Corpus:
         meta=np.tile([0, LANGUAGES.index("de")], (500, 1)).astype(np.int8),
         sources=np.array(["tatoeba"]),
     )
-    return Corpus(tmp_path, {language: LANGUAGE for language in LANGUAGES}, ["en-de"])
+    return Corpus(tmp_path, dict.fromkeys(LANGUAGES, LANGUAGE), ["en-de"])
 
 
 def test_words_find_their_translations(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
