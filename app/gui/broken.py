@@ -92,6 +92,20 @@ def caption_engine(store: Store, device: str) -> Callable[[], Engine]:
     return make
 
 
+def translate_engine(store: Store, device: str) -> Callable[[], Engine]:
+    """What makes the Translate engine, called on the engine thread at the first sentence."""
+
+    def make() -> Engine:
+        try:
+            from app.engines.translate import TranslateEngine
+
+            return TranslateEngine(store, device=device)
+        except (ImportError, OSError) as error:
+            return NoEngine(error)
+
+    return make
+
+
 def figure_engine(store: Store) -> Callable[[], Engine]:
     """What makes the figure's engine, called on the engine thread when the figure is first looked at."""
 

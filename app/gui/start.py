@@ -125,7 +125,7 @@ def prepare(application: QApplication) -> None:
 def make_window(settings_file: Path) -> MainWindow:
     """The window with all it needs, nothing started yet."""
     from app.gui.bridge import Bridge
-    from app.gui.broken import caption_engine, classify_engine, figure_engine, lab_engine
+    from app.gui.broken import caption_engine, classify_engine, figure_engine, lab_engine, translate_engine
     from app.gui.context import Context
     from app.gui.downloads import Downloads
     from app.gui.settings import Settings
@@ -142,6 +142,7 @@ def make_window(settings_file: Path) -> MainWindow:
     engines = {
         "classify": classify_engine(store, device),
         "caption": caption_engine(store, device),
+        "translate": translate_engine(store, device),
         "figure": figure_engine(store),
         "lab": lab_engine(store, device),
     }
