@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+
+from app.engines.models import LoadModel, ModelEngine, ReleaseModel, UseDevice
+from app.nets.hypotheses import Hypothesis, Penalty, Spoken, search
+from app.runtimes.translator import TranslationNetwork
+from app.store.cards import directions
+from app.text import alignment, copying
+from app.text.languages import NAMES
+from app.text.sentences import LONGEST
+from app.text.wordpieces import END, START
+
+if TYPE_CHECKING:
+    from app.runtimes.devices import Device
+    from app.store.cards import Card
+    from app.store.catalog import Store
+    from app.text.copying import Prepared
+    from app.worker import Steps, Ticket
 
 WIDEST = 10  # the largest beam
 BEAM = 5
 ALPHA = 1.0  # of the length penalty, where neither a person nor the card says another
+MOST_PIECES = 256  # that are read of a sentence; ordinary ones of app.text.sentences.LONGEST characters have 100
+AHEAD = 4  # batches of a text's sentences that are sorted by length, so that a batch's are about as long
+
+_MOST_CHARACTERS = 4 * LONGEST  # with the long addresses that a sentence may hold
 
 
 class TranslateError(Exception):
@@ -17,7 +43,7 @@ class TranslateError(Exception):
 
 @dataclass(frozen=True)
 class Translate:
-    """Sentences of a text that is being typed, for the mailbox "input": newest wins. `sentences` as `app.text.sentences`
+    """Sentences of a text that is being typed, for the mailbox "input": newest wins. `sentences`: as app.text.sentences
     gives them, each once, the most urgent first.
 
     Partials: `Growing` while the first one is decoded, and a `Translated` for every sentence: the first alone, the
@@ -59,8 +85,10 @@ class Translation:
 
     text: str  # ready to show: what is copied is put back
     pieces: tuple[str, ...]  # as the network said them, without start and end
-    probabilities: tuple[float, ...]  # of each piece given those before it, the end's last
-    attention: np.ndarray  # (len(pieces) + 1, len(source_pieces)) float32; the last row is the end's
+    probabilities: tuple[float, ...]  # of each piece given those before it, the end's last (0 where it is cut)
+    attention: (
+        np.ndarray
+    )  # (len(pieces) + 1, len(source_pieces)) float32; the last row is the end's (0 where it is cut)
     words: tuple[tuple[int, int], ...]  # places of the words in `text`
     links: np.ndarray  # (len(words), len(Translated.words)) float32: how much a word of `text` is aligned with each
     logprob: float
@@ -70,7 +98,8 @@ class Translation:
 
 @dataclass(frozen=True, eq=False)
 class Translated:
-    """One sentence. A sentence in which there is nothing to translate comes back as it is."""
+    """One sentence. One in which there is nothing to translate comes back as it is, as one translation without pieces;
+    so does gibberish of more than MOST_PIECES."""
 
     model: str
     sentence: str
@@ -82,3 +111,294 @@ class Translated:
     ms: float  # of this sentence; its share of a batch
     device: str
     runtime: str
+
+
+class TranslateEngine(ModelEngine[TranslationNetwork]):
+    """Owns the loaded translators. Called on the engine thread only (app.worker.Engine)."""
+
+    def __init__(self, store: Store, device: str = "auto") -> None:
+        super().__init__(store, device)
+        # What is answered of a request: asked again (`out_of_memory`), it goes on with the rest.
+        self._answered: WeakKeyDictionary[Ticket, set[str]] = WeakKeyDictionary()
+        self._count: WeakKeyDictionary[Ticket, int] = WeakKeyDictionary()
+
+    def handle(self, request: Any, ticket: Ticket) -> Steps:
+        match request:
+            case Translate():
+                return (yield from self._translate(request, ticket))
+            case TranslateAll():
+                return (yield from self._translate_all(request, ticket))
+            case LoadModel():
+                return self._load(request)
+            case ReleaseModel():
+                return self._release(request)
+            case UseDevice():
+                return self._use_device(request)
+            case _:
+                raise TypeError(f"the Translate engine has no answer to {type(request).__name__}")
+
+    def explain(self, error: BaseException) -> str | None:
+        return str(error) if isinstance(error, TranslateError) else super().explain(error)
+
+    def _make(self, card: Card, device: Device) -> TranslationNetwork:
+        from app.runtimes import translator
+
+        return translator.load(card, self._store, device)
+
+    def _translate(self, request: Translate, ticket: Ticket) -> Steps:
+        network = yield from self._ready(request)
+        answered = self._answered.setdefault(ticket, set())
+        left = [sentence for sentence in dict.fromkeys(request.sentences) if sentence not in answered]
+        first, size = True, AHEAD * network.best_batch
+        while left:
+            count = 1 if first else size
+            window, left = left[:count], left[count:]
+            for answer in self._window(request, window, growing=first):
+                if isinstance(answer, Translated):
+                    answered.add(answer.sentence)
+                yield answer
+            first = False
+        return len(request.sentences)
+
+    def _translate_all(self, request: TranslateAll, ticket: Ticket) -> Steps:
+        network = yield from self._ready(request)
+        size = AHEAD * network.best_batch
+        while window := request.sentences[(done := self._count.get(ticket, 0)) : done + size]:
+            waiting, found = deque(window), dict[str, Translated]()
+            for answer in self._window(request, window):
+                if not isinstance(answer, Translated):
+                    yield None
+                    continue
+                found[answer.sentence] = answer
+                while waiting and waiting[0] in found:
+                    done += 1
+                    self._count[ticket] = done
+                    yield found[waiting.popleft()]
+        return len(request.sentences)
+
+    def _ready(self, request: Translate | TranslateAll) -> Generator[None, None, TranslationNetwork]:
+        """The network, loaded. Raises TranslateError where it can't do what is asked."""
+        if not 1 <= request.beam <= WIDEST:
+            raise TranslateError(f"A beam of {request.beam} can't be searched: choose 1 (greedy) to {WIDEST}.")
+        for name, value in (("length", request.alpha), ("coverage", request.coverage)):
+            if not 0 <= value <= 10:  # nor is it no number at all
+                raise TranslateError(f"A {name} penalty of {value:g} makes no sense: choose 0 (none) to 10.")
+        _check_direction(self._store.card(request.model), request.source, request.target)
+        network, _ = self._network(request.model)
+        yield None
+        return network
+
+    def _window(
+        self, request: Translate | TranslateAll, sentences: Sequence[str], growing: bool = False
+    ) -> Generator[Translated | Growing | None, None, None]:
+        """Each of the sentences once, in batches of like length, a token a step."""
+        left = sorted(dict.fromkeys(sentences), key=len)
+        while left:
+            network, _ = self._network(request.model)  # each time: meanwhile the device may have changed
+            batch, left = left[: network.best_batch], left[network.best_batch :]
+            readings = []
+            for sentence in batch:
+                reading = _read(sentence, network, request.target)
+                if reading is None:
+                    yield _copy(sentence, request, network)
+                else:
+                    readings.append(reading)
+            if not readings:
+                continue
+            decoding = _Decoding(network, readings, request)
+            yield None
+            for _ in decoding.tokens():
+                yield decoding.grown() if growing else None
+            for row in range(len(readings)):
+                yield decoding.translated(row)
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """A sentence as the network reads it."""
+
+    sentence: str
+    prepared: Prepared
+    ids: tuple[int, ...]  # the target language's token first, END last
+    pieces: tuple[str, ...]
+    aligner: alignment.Aligner
+
+
+def _read(sentence: str, network: TranslationNetwork, target: str) -> _Reading | None:
+    """None: there is nothing to translate, or it is no sentence."""
+    if len(sentence) > _MOST_CHARACTERS:
+        return None
+    prepared = copying.prepare(sentence, network.wordpieces.alphabet)
+    if not _has_letters(prepared):
+        return None
+    text = prepared.text.encode("utf-8", "replace").decode("utf-8")  # halves of pairs of surrogates are no text
+    pieces = network.wordpieces.encode(text)
+    if not 0 < len(pieces) <= MOST_PIECES:
+        return None
+    ids = (network.wordpieces.language(target), *pieces, END)
+    shown = network.wordpieces.pieces(ids)
+    return _Reading(sentence, prepared, ids, shown, alignment.Aligner(sentence, prepared, shown))
+
+
+def _has_letters(prepared: Prepared) -> bool:
+    """Whether anything but what is copied has letters."""
+    text = prepared.text
+    for kept in prepared.kept:
+        text = text.replace(kept.symbol or kept.text, " ", 1)
+    return any(letter.isalpha() for letter in text)
+
+
+class _Decoding:
+    """A batch of sentences being translated."""
+
+    def __init__(
+        self, network: TranslationNetwork, readings: Sequence[_Reading], request: Translate | TranslateAll
+    ) -> None:
+        begin = time.perf_counter()
+        self._network, self._readings, self._request = network, readings, request
+        sources = [reading.ids for reading in readings]
+        self._steps = search(
+            network.read(sources),
+            batch=len(sources),
+            start=START,
+            end=END,
+            beam=request.beam,
+            longest=[2 * len(ids) + 10 for ids in sources],
+            alpha=request.alpha,
+            penalty=_coverage([len(ids) for ids in sources], request.coverage) if request.coverage else None,
+            exact=False,
+        )
+        self._groups: list[list[Hypothesis]] = []
+        self._ms = 1000 * (time.perf_counter() - begin)
+        self._seen: tuple[str, ...] = ()  # the pieces that `grown` has shown
+        self._shown = ""
+
+    def tokens(self) -> Generator[None, None, None]:
+        """One further each time; `grown` and `translated` are about what is there then."""
+        while True:
+            begin = time.perf_counter()
+            groups = next(self._steps, None)
+            if groups is None:
+                return
+            self._groups = groups
+            self._ms += 1000 * (time.perf_counter() - begin)
+            yield
+
+    def grown(self) -> Growing | None:
+        """The whole words of the first sentence's best hypothesis; None where nothing is new. What is copied is there
+        once its symbol was said."""
+        reading, best = self._readings[0], self._groups[0][0]
+        chain = _said(best)
+        pieces = self._network.wordpieces.pieces(spoken.token for spoken in chain)
+        if not best.finished:  # the last word may go on
+            pieces = pieces[: max((k for k, piece in enumerate(pieces) if piece.startswith("▁")), default=0)]
+        if not pieces or pieces == self._seen:
+            return None
+        self._seen = pieces
+        said = "".join(pieces)
+        kept = tuple(one for one in reading.prepared.kept if one.symbol and one.symbol in said)
+        attention = _attention(chain, len(reading.ids))
+        text = copying.restore(pieces, attention.tolist(), reading.pieces, replace(reading.prepared, kept=kept))
+        if not text or self._shown.startswith(text):  # another hypothesis leads, and has not got further yet
+            return None
+        self._shown = text
+        return Growing(reading.sentence, text)
+
+    def translated(self, row: int) -> Translated:
+        reading, request = self._readings[row], self._request
+        return Translated(
+            model=request.model,
+            sentence=reading.sentence,
+            source=request.source,
+            target=request.target,
+            translations=tuple(self._translation(reading, found) for found in self._groups[row]),
+            source_pieces=reading.pieces,
+            words=reading.aligner.words,
+            ms=self._ms / len(self._readings),
+            device=self._network.device.name,
+            runtime=self._network.runtime,
+        )
+
+    def _translation(self, reading: _Reading, found: Hypothesis) -> Translation:
+        chain = found.last.chain()
+        pieces = self._network.wordpieces.pieces(spoken.token for spoken in _said(found))
+        attention = np.zeros((len(pieces) + 1, len(reading.ids)), np.float32)
+        attention[: len(chain)] = _attention(chain, len(reading.ids))
+        probabilities = [math.exp(spoken.log_probability) for spoken in chain]
+        text = copying.restore(pieces, attention.tolist(), reading.pieces, reading.prepared)
+        words, links = reading.aligner.links(text, pieces, attention)
+        return Translation(
+            text=text,
+            pieces=pieces,
+            probabilities=(*probabilities, 0.0)[: len(pieces) + 1],
+            attention=attention,
+            words=words,
+            links=links,
+            logprob=found.last.total,
+            score=found.score,
+            finished=found.finished,
+        )
+
+
+def _said(found: Hypothesis) -> list[Spoken]:
+    """Without the end."""
+    chain = found.last.chain()
+    return chain[:-1] if found.finished else chain
+
+
+def _attention(chain: Sequence[Spoken], source: int) -> np.ndarray:
+    """(tokens, source) float32."""
+    rows = [spoken.offers.attention[spoken.row][:source] for spoken in chain if spoken.offers.attention is not None]
+    return np.asarray(rows, np.float32).reshape(-1, source)
+
+
+def _coverage(lengths: Sequence[int], beta: float) -> Penalty:
+    """Wu et al.'s coverage penalty, as in `app.nets.beam`, without torch. `lengths`: wordpieces of each sentence."""
+
+    def penalty(last: Spoken, i: int) -> float:
+        covered = _attention(last.chain(), lengths[i]).sum(0)  # (source,)
+        return float(beta * np.log(np.clip(covered, 1e-9, 1)).sum())
+
+    return penalty
+
+
+def _copy(sentence: str, request: Translate | TranslateAll, network: TranslationNetwork) -> Translated:
+    """The sentence as it is: no network has read it."""
+    words = alignment.words(sentence)
+    copied = Translation(
+        text=sentence,
+        pieces=(),
+        probabilities=(1.0,),
+        attention=np.zeros((1, 0), np.float32),
+        words=words,
+        links=np.eye(len(words), dtype=np.float32),
+        logprob=0.0,
+        score=0.0,
+        finished=True,
+    )
+    return Translated(
+        model=request.model,
+        sentence=sentence,
+        source=request.source,
+        target=request.target,
+        translations=(copied,),
+        source_pieces=(),
+        words=words,
+        ms=0.0,
+        device=network.device.name,
+        runtime=network.runtime,
+    )
+
+
+def _check_direction(card: Card, source: str, target: str) -> None:
+    known = directions(card)
+    if (source, target) in known:
+        return
+    into = "; ".join(f"{_name(a)} into {_name(b)}" for a, b in known) or "nothing that was measured"
+    raise TranslateError(
+        f"{card.name} can't translate from {_name(source)} into {_name(target)}: it knows {into}. Choose one of these."
+    )
+
+
+def _name(language: str) -> str:
+    return NAMES.get(language, f"“{language[:20]}”")
