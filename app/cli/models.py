@@ -124,10 +124,10 @@ def _score(card: Card) -> str:
 
 
 def _figures(score: Measurement) -> str:
-    """ "69.8 / 89.1 %": top-1 and, where it is known, top-5; "CIDEr 0.581" of other networks."""
+    """ "69.8 / 89.1 %": top-1 and, where it is known, top-5; "CIDEr 0.581", "BLEU 23.1" of other networks."""
     if score.top1 is None:
         name, value = score.scores[0]
-        return f"{name} {value:.3f}"
+        return f"{name} {value:.3g}"
     return f"{score.top1:.1f} / {'–' if score.top5 is None else f'{score.top5:.1f}'} %"
 
 
@@ -288,7 +288,7 @@ def verify_models(options: argparse.Namespace) -> int:
             line(f"         SHA-256 {result.sha256}, {result.size:,} bytes, {card.origin}")
         for scores, how in ((card.measured, "measured by us"), (card.published, "published")):
             for score in scores:
-                found = ", ".join(f"{name} {value:.3f}" for name, value in score.scores)
+                found = ", ".join(f"{name} {value:.3g}" for name, value in score.scores)
                 found = found or f"top-1 / top-5 {_figures(score)}"
                 line(f"         {found} on {score.data}, {how}: {score.source}")
         right = True

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.nets.hypotheses import Speaker
 from app.runtimes import fastest
+from app.runtimes.captioner import Layout
 from app.runtimes.devices import Device
 from app.text.wordpieces import PAD, Wordpieces
 
@@ -41,6 +42,29 @@ def padded(sources: Sequence[Sequence[int]]) -> np.ndarray:
     for row, source in zip(ids, sources, strict=True):
         row[: len(source)] = source
     return ids
+
+
+class Shrinking(Layout):
+    """Sentences of which nothing speaks any more lose their row as soon as they are a quarter: with many sentences it
+    is the arithmetic that a step waits for, not the weights."""
+
+    def __init__(self, sentences: int) -> None:
+        super().__init__(sentences)
+        self._sentences = np.arange(sentences)  # which one each row has
+
+    def shrink(self, inputs: Sequence[int]) -> np.ndarray | None:
+        """Before `place`: the rows of the last step that go on, where the others are dropped; else None."""
+        speaking = np.unique(np.asarray(inputs, np.int64))
+        if 4 * len(speaking) > 3 * len(self._sentences):
+            return None
+        rows = np.searchsorted(self._sentences, speaking)
+        self._sentences, self._pictures = speaking, len(speaking)
+        return rows
+
+    def place(
+        self, tokens: Sequence[int], parents: Sequence[int], inputs: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray, list[int]]:
+        return super().place(tokens, parents, np.searchsorted(self._sentences, inputs).tolist())
 
 
 def load(card: Card, store: Store, device: Device) -> TranslationNetwork:

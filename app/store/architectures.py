@@ -22,40 +22,48 @@ NAMES = (
     "resnet152",
     "efficientnet-lite0",
     "captioner",
+    "gnmt",
 )
-CLASSIFIERS = NAMES[:-1]
+CLASSIFIERS = NAMES[:-2]
 
 # Counters of training steps: files written before PyTorch 1.0 don't have them, and inference never reads them.
 COUNTER = ".num_batches_tracked"
+TIED = {"output.weight", "target_embedding.weight"}  # a GNMT's other names for its embedding: files may leave them out
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def build(name: str, shapes: Shapes | None = None) -> nn.Module:
     """The network with random weights, in evaluation mode: `.features(x)`, `.classify(grid)`; a captioner: `.encoder`,
-    `.decoder`, of the sizes that `shapes` (names and shapes of its weights) tells. Raises StoreError."""
+    `.decoder`; a GNMT: `.encode`, `.step`; both of the sizes that `shapes` (names and shapes of its weights) tells.
+    Raises StoreError."""
     if name not in NAMES:
         raise StoreError(f"This version of Triptych doesn't know the network “{name}”; it knows {', '.join(NAMES)}.")
-    module: nn.Module
+    return _build(name, _sizes(name, shapes or {})).eval()
+
+
+def _build(name: str, sizes: tuple[int, ...]) -> nn.Module:
     if name.startswith("alexnet"):
         from app.nets.alexnet import AlexNet
 
-        module = AlexNet(towers=2 if name == "alexnet-2012" else 1)
-    elif name.startswith("resnet"):
+        return AlexNet(towers=2 if name == "alexnet-2012" else 1)
+    if name.startswith("resnet"):
         from app.nets.resnet import ResNet
 
-        module = ResNet(int(name.removeprefix("resnet")))
-    elif name == "captioner":
-        module = _captioner(shapes or {})
-    else:
-        from app.nets.efficientnet_lite import EfficientNetLite
+        return ResNet(int(name.removeprefix("resnet")))
+    if name == "captioner":
+        return _captioner(*sizes)
+    if name == "gnmt":
+        from app.nets.gnmt import GNMT
 
-        module = EfficientNetLite(0)
-    return module.eval()
+        return GNMT(*sizes, dropout=0.0)
+    from app.nets.efficientnet_lite import EfficientNetLite
+
+    return EfficientNetLite(0)
 
 
-def _captioner(shapes: Shapes) -> nn.Module:
-    """EfficientNet-Lite0 without its classifier, and a decoder. Vocabulary, width and embedding are free."""
+def _captioner(vocabulary: int, embedding: int, width: int) -> nn.Module:
+    """EfficientNet-Lite0 without its classifier, and a decoder."""
     from torch import nn
 
     from app.nets.captioner import CaptionDecoder, Captioner
@@ -63,35 +71,44 @@ def _captioner(shapes: Shapes) -> nn.Module:
 
     encoder = EfficientNetLite(0)
     encoder.fc = nn.Identity()  # type: ignore[assignment]  # no weights of that name
-    vocabulary, embedding, width = captioner_sizes(shapes)
     return Captioner(encoder, CaptionDecoder(vocabulary, width=width, embedding=embedding))
 
 
-def captioner_sizes(shapes: Shapes) -> tuple[int, int, int]:
-    """(vocabulary, embedding, width) as the weights' shapes tell; usual ones where they tell nothing sensible."""
-    words, width = shapes.get("decoder.embedding.weight", ()), shapes.get("decoder.query.weight", ())
-    sizes = (*words, *width[:1])
-    return sizes if len(words) == 2 and len(sizes) == 3 and all(4 < n <= 65_536 for n in sizes) else (5000, 256, 512)
+def _sizes(name: str, shapes: Shapes) -> tuple[int, ...]:
+    """What is free in a network, as its weights' shapes tell; usual values where they tell nothing sensible. A
+    captioner's vocabulary, embedding and width; a GNMT's vocabulary, width and layers."""
+    if name == "captioner":
+        words, width = shapes.get("decoder.embedding.weight", ()), shapes.get("decoder.query.weight", ())
+        sizes = (*words, *width[:1])
+        return (
+            sizes if len(words) == 2 and len(sizes) == 3 and all(4 < n <= 65_536 for n in sizes) else (5000, 256, 512)
+        )
+    if name == "gnmt":
+        pieces, layers = shapes.get("embedding.weight", ()), 0
+        while f"encoder.{layers}.weight_ih_l0" in shapes and layers < 64:
+            layers += 1
+        sensible = len(pieces) == 2 and all(4 < n <= 65_536 for n in pieces) and layers >= 3
+        return (*pieces, layers) if sensible else (8000, 256, 8)
+    return ()
 
 
 def shapes_of(name: str, given: Shapes | None = None) -> Mapping[str, tuple[int, ...]]:
-    """Names and shapes of a network's weights and running statistics, counters left out. A captioner's go by those
-    `given`."""
-    return _shapes_of(name, captioner_sizes(given or {}) if name == "captioner" else None)
+    """Names and shapes of a network's weights and running statistics, without counters and names that stand for another
+    one's weights. Those of a captioner and of a GNMT go by those `given`."""
+    return _shapes_of(name, _sizes(name, given or {}))
 
 
 @cache
-def _shapes_of(name: str, sizes: tuple[int, int, int] | None) -> Mapping[str, tuple[int, ...]]:
+def _shapes_of(name: str, sizes: tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
     import torch
 
     with torch.device("meta"):  # shapes alone: nothing is allocated
-        if sizes is None:
-            module = build(name)
-        else:
-            vocabulary, embedding, width = sizes
-            given = {"decoder.embedding.weight": (vocabulary, embedding), "decoder.query.weight": (width, width)}
-            module = build(name, given)
-    return {key: tuple(value.shape) for key, value in module.state_dict().items() if not key.endswith(COUNTER)}
+        module = _build(name, sizes)
+    return {key: tuple(value.shape) for key, value in module.state_dict().items() if _counts(key)}
+
+
+def _counts(name: str) -> bool:
+    return not name.endswith(COUNTER) and name not in TIED
 
 
 def plain_names(names: Mapping[str, object]) -> dict[str, str]:
@@ -102,9 +119,10 @@ def plain_names(names: Mapping[str, object]) -> dict[str, str]:
 
 def recognise(shapes: Shapes) -> str:
     """The network whose state dict has exactly these names and shapes ("module." before all of them is taken off,
-    counters of training steps don't matter). Raises StoreError that says what differs from the nearest network."""
+    counters of training steps and other names of the same weights don't matter). Raises StoreError that says what
+    differs from the nearest network."""
     plain = plain_names(shapes)
-    given = {name: tuple(shapes[there]) for name, there in plain.items() if not name.endswith(COUNTER)}
+    given = {name: tuple(shapes[there]) for name, there in plain.items() if _counts(name)}
     for name in NAMES:
         if shapes_of(name, given) == given:
             return name

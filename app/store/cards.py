@@ -23,6 +23,7 @@ Origin = Literal["embedded", "official", "imported"]
 
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # A name that is a name on Linux, macOS and Windows, and can't leave its folder.
+DIRECTION = re.compile(r"([a-z]{2})-([a-z]{2})")
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 LARGEST_CARD = 1 << 20  # bytes; a card is a few kilobytes
 
@@ -77,6 +78,17 @@ class Card:
             return self.size
         approximate = dict(self.extra).get("size_approx")
         return approximate if isinstance(approximate, int) else None
+
+
+def directions(card: Card) -> tuple[tuple[str, str], ...]:
+    """What a translator translates: ("en", "de") for each direction that its card names ("en-de de-en") and has
+    measured ("tatoeba-dev en-de, beam 5"). What nobody has measured is not offered."""
+    measured = {word for one in card.measured for word in re.findall(r"[\w-]+", one.data)}
+    return tuple((name[:2], name[3:]) for name in _named_directions(card) if name in measured)
+
+
+def _named_directions(card: Card) -> list[str]:
+    return str(dict(card.extra).get("directions", "")).split()
 
 
 def read_card(path: Path) -> Card:
@@ -153,6 +165,13 @@ def check(card: Card, where: str) -> None:
     for address in card.addresses:
         if urlsplit(address).scheme not in ("https", "http"):
             raise CardError(f"{where}: “addresses” must begin with https://.")
+    if card.task == "translate":
+        named = _named_directions(card)
+        if not named or not all(DIRECTION.fullmatch(name) for name in named):
+            raise CardError(f"{where}: “extra.directions” of a translator must name them, such as “en-de de-en”.")
+        for name in ("alpha", "coverage"):
+            if not isinstance(dict(card.extra).get(name, 0.0), int | float):
+                raise CardError(f"{where}: “extra.{name}” must be a number.")
     given = card.preprocessing
     if not 8 <= given.crop <= 2048 or not (given.squeeze or given.crop <= given.resize <= 4096):
         raise CardError(f"{where}: “preprocessing” must cut a square of 8 to 2048 pixels out of a larger one.")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.store import architectures, checks, locate
-from app.store.cards import Card, Origin, read_card, write_whole
+from app.store.cards import Card, Origin, directions, read_card, write_whole
 from app.store.checks import SelfCheck
 from app.store.errors import StoreError
 from app.store.fingerprints import Fingerprints
@@ -179,6 +179,13 @@ class Store:
         self.fingerprint(card)  # says what to do where there is no file
         return vocabulary.read(self.path(card))
 
+    def wordpieces(self, card: Card) -> bytes:
+        """A translator's vocabulary, for `app.text.wordpieces.Wordpieces`. Raises StoreError."""
+        from app.store import vocabulary
+
+        self.fingerprint(card)  # says what to do where there is no file
+        return vocabulary.wordpieces(self.path(card), {target for _, target in directions(card)})
+
     def verify(self, model_id: str) -> Verification:
         """Reads the whole file, whatever is remembered: the SHA-256 against the card, then a strict load.
         Raises StoreError only where there is no such model."""
@@ -201,6 +208,8 @@ class Store:
                 self.state_dict(card)
             if card.task == "caption":
                 self.vocabulary(card)
+            if card.task == "translate":
+                self.wordpieces(card)
         except (StoreError, OSError) as error:
             return Verification(card.id, False, str(error), size, digest)
         how = {0: "its card names no SHA-256", 64: "as its card says"}.get(len(expected), "it begins as its card says")

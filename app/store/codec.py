@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.store import int8
 from app.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -187,10 +188,12 @@ def decode(
     version = (metadata or {}).get(METADATA_KEY)
     if version is None:
         return dict(tensors)
+    if version == int8.VERSION:
+        return int8.decode(tensors, name)
     if version != VERSION:
         raise StoreError(
-            f"{name} is coded as “{version[:40]}”, which this version of Triptych can't read (it reads {VERSION}): "
-            "install the newest Triptych."
+            f"{name} is coded as “{version[:40]}”, which this version of Triptych can't read (it reads {VERSION} and "
+            f"{int8.VERSION}): install the newest Triptych."
         )
     plain: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.store import architectures, codec, compressed_resnets
+from app.store import architectures, codec, compressed_resnets, vocabulary
 from app.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "model_state", "model_em
 def read(path: Path, architecture: str | None = None, name: str = "") -> tuple[str, dict[str, torch.Tensor]]:
     """The network's name and its weights as the file has them (half, bfloat16, float32; float64 becomes float32), under
     the network's own names, checked: complete, of the right shapes, finite. `architecture`: refuse any other.
-    Triptych's own codec and the compressed ResNets of Stock et al. are decoded.
+    Triptych's own codecs and the compressed ResNets of Stock et al. are decoded.
     `name`: what sentences call the file, where that isn't its name on the disk.
 
     Everything is copied out of the file, which may be changed or removed afterwards. Raises StoreError."""
@@ -46,6 +46,7 @@ def read(path: Path, architecture: str | None = None, name: str = "") -> tuple[s
     if architecture is not None and recognised != architecture:
         raise StoreError(f"{name} holds the weights of {recognised}, not of {architecture}.")
     plain = architectures.plain_names(found)
+    _check_tied(found, plain, name)
     wanted = architectures.shapes_of(recognised, {key: tuple(found[there].shape) for key, there in plain.items()})
     return recognised, {key: _checked(found[plain[key]], key, name) for key in wanted}
 
@@ -104,6 +105,7 @@ def _read_safetensors(path: Path, name: str) -> dict[str, torch.Tensor]:
             metadata = file.metadata()
     except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, RuntimeError, OSError) as error:
         raise StoreError(f"{name} is damaged: {_first_line(error)}.") from error
+    found.pop(vocabulary.WORDPIECES, None)  # no weights: `vocabulary.wordpieces` reads them
     return codec.decode(found, metadata, name)
 
 
@@ -205,6 +207,15 @@ def _checked(tensor: torch.Tensor, key: str, name: str) -> torch.Tensor:
     if key.endswith("running_var") and low < 0:
         raise StoreError(f"{name}: {key} holds negative variances, so no answer could be right.")
     return tensor.contiguous()
+
+
+def _check_tied(found: Mapping[str, torch.Tensor], plain: Mapping[str, str], name: str) -> None:
+    """A GNMT has one embedding, whatever names a file has it under. Raises StoreError."""
+    import torch
+
+    for other in architectures.TIED & plain.keys():
+        if not torch.equal(found[plain[other]], found[plain["embedding.weight"]]):
+            raise StoreError(f"{name}: {other} is not the embedding; Triptych runs GNMTs with one embedding only.")
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ names the target language ("<2de>"), and ⟨1⟩ … ⟨6⟩ stand for what is c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from app.text.copying import Alphabet
 
 PAD, UNKNOWN, START, END = range(4)  # the first pieces of every vocabulary
+_LANGUAGE = re.compile("<2[a-z]{2}>")
 
 
 def language_token(language: str) -> str:
@@ -43,6 +45,12 @@ class Wordpieces:
     def alphabet(self) -> Alphabet:
         """What the vocabulary can say."""
         return Alphabet.of(self.pieces(range(self.size)))
+
+    @cached_property
+    def never(self) -> tuple[int, ...]:
+        """Ids that are no part of a translation: padding, the start, languages."""
+        tokens = (k for k, piece in enumerate(self.pieces(range(self.size))) if _LANGUAGE.fullmatch(piece))
+        return (PAD, START, *tokens)
 
     def encode(self, text: str) -> list[int]:
         """Ids of a sentence's wordpieces, without language token and end."""

@@ -8,9 +8,10 @@ with a GPU. The text itself is not needed after that.
 from __future__ import annotations
 
 import argparse
+import io
 import lzma
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,31 +71,11 @@ def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: i
         pair: [(name, [mask_pair(a, b, chance) for a, b in rows]) for name, rows in read_pairs(data, pair)]
         for pair in pairs
     }
-    sentences = out / "sentences.txt"
-    with sentences.open("w", encoding="utf-8") as file:
-        for sources in texts.values():
-            for _, rows in sources:
-                file.writelines(f"{a}\n{b}\n" for a, b in rows)
-    sentencepiece.SentencePieceTrainer.Train(
-        input=str(sentences),
-        model_prefix=str(out / "wordpieces"),
-        vocab_size=vocabulary,
-        model_type="unigram",
-        character_coverage=0.9998,
-        input_sentence_size=600_000,
-        shuffle_input_sentence=True,
-        pad_id=PAD,
-        unk_id=UNKNOWN,
-        bos_id=START,
-        eos_id=END,
-        byte_fallback=True,  # what the vocabulary has never seen is spelt in bytes, never dropped
-        control_symbols=[language_token(language) for language in LANGUAGES],
-        user_defined_symbols=list(SYMBOLS),  # what the network is to carry over as it is (app.text.copying)
-        normalization_rule_name="nmt_nfkc",
-        minloglevel=1,
+    model = learn_wordpieces(
+        (side for sources in texts.values() for _, rows in sources for row in rows for side in row), vocabulary
     )
-    sentences.unlink()
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(out / "wordpieces.model"))
+    (out / "wordpieces.model").write_bytes(model)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
     columns: dict[str, list[np.ndarray]] = {"ids": [], "starts": [], "meta": []}
     names = sorted(WEIGHTS)
     offset = 0
@@ -118,6 +99,32 @@ def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: i
         meta=np.concatenate(columns["meta"]).astype(np.int8),  # (pairs, 2): source, other language
         sources=np.array(names),
     )
+
+
+def learn_wordpieces(sentences: Iterable[str], vocabulary: int) -> bytes:
+    """sentencepiece's model, of `vocabulary` pieces, languages and symbols among them."""
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        vocab_size=vocabulary,
+        model_type="unigram",
+        character_coverage=0.9998,
+        input_sentence_size=600_000,
+        shuffle_input_sentence=True,
+        pad_id=PAD,
+        unk_id=UNKNOWN,
+        bos_id=START,
+        eos_id=END,
+        byte_fallback=True,  # what the vocabulary has never seen is spelt in bytes, never dropped
+        control_symbols=[language_token(language) for language in LANGUAGES],
+        user_defined_symbols=list(SYMBOLS),  # what the network is to carry over as it is (app.text.copying)
+        normalization_rule_name="nmt_nfkc",
+        minloglevel=2,
+    )
+    return model.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
