@@ -14,10 +14,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from app.cli import bench, caption, classify, doctor, lab, models
+from app.cli import bench, caption, classify, doctor, lab, models, translate
 from app.cli.output import CommandError, UsageError, prepare, say
 
-COMMANDS = (classify, caption, lab, models, doctor, bench)
+COMMANDS = (classify, caption, translate, lab, models, doctor, bench)
 NAMES = tuple(command.__name__.rpartition(".")[2] for command in COMMANDS)
 
 DESCRIPTION = """\
@@ -30,6 +30,7 @@ examples:
   triptych classify photo.jpg                  what is in the picture?
   triptych classify holiday/ --csv table.csv   a whole folder, as a table
   triptych caption photo.jpg                   what does it show, in a sentence?
+  triptych translate --to de "I am hungry."    what is that in German?
   triptych lab signal photo.jpg                what do a ResNet's bypasses do?
   triptych models list                         which networks there are
   triptych doctor                              is everything all right here?
@@ -108,6 +109,7 @@ def sentence(error: Exception) -> str:
         ("app.media.pictures", "PictureError"),
         ("app.media.sources", "SourceError"),
         ("app.text.timeline", "TimelineError"),
+        ("app.text.documents", "DocumentError"),
     ):
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type):

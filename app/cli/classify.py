@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
 
 DEFAULT_MODEL = "efficientnet-lite0"
-DEFAULT_MODELS = {"classify": DEFAULT_MODEL, "caption": "captioner"}
+DEFAULT_MODELS = {"classify": DEFAULT_MODEL, "caption": "captioner", "translate": "gnmt"}
 EPILOG = """\
 examples:
   triptych classify photo.jpg
@@ -149,7 +149,7 @@ def chosen(given: list[str] | None, task: str = "classify") -> list[Card]:
         except StoreError as error:
             raise UsageError(str(error)) from error
         if card.task != task:
-            what = {"classify": "classify pictures", "caption": "describe pictures"}[task]
+            what = {"classify": "classify pictures", "caption": "describe pictures", "translate": "translate"}[task]
             raise UsageError(f"The model “{id_}” doesn't {what} (its task is “{card.task}”).")
         cards.append(card)
     for card in cards:

@@ -71,6 +71,12 @@ class TranslateAll:
     coverage: float = 0.0
 
 
+def penalties(card: Card) -> tuple[float, float]:
+    """Length normalisation and coverage penalty that the card names, which were chosen on its dev data."""
+    extra = dict(card.extra)
+    return float(extra.get("alpha", ALPHA)), float(extra.get("coverage", 0.0))
+
+
 @dataclass(frozen=True)
 class Growing:
     """What is sure to be seen of a sentence's translation so far: whole words of the beam's best."""

@@ -8,6 +8,7 @@ and then, so that a crash or a power cut takes a few sentences only.
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -246,10 +247,13 @@ class Saved:
 
 
 class Translated:
-    """A document on its way into another language. Raises DocumentError where nothing can be saved in its folder."""
+    """A document on its way into another language. `output`: what to save it as, instead of a name beside the original.
+    Raises DocumentError where nothing can be saved in that folder, or something is there already."""
 
-    def __init__(self, document: Document, source: str, target: str) -> None:
-        self.document, self.target = document, target
+    def __init__(self, document: Document, source: str, target: str, output: Path | None = None) -> None:
+        self.document, self.target, self._output = document, target, output
+        if output is not None and os.path.lexists(output):
+            raise self._taken(output)
         self.segments = document.split(source)
         self._source = source
         self._translations: list[str] = []
@@ -311,21 +315,32 @@ class Translated:
     def _save(self, content: bytes, names: Iterator[Path]) -> Path:
         try:
             return files.create(names, content)
+        except FileExistsError as error:
+            raise self._taken(next(self._names())) from error
         except OSError as error:
             raise self._refused(error) from error
 
     def _names(self, part: str = "") -> Iterator[Path]:
-        """story.de.txt, story.de.2.txt, …; story.en.txt becomes story.de.txt as well."""
-        path = self.document.path
+        """story.de.txt, story.de.2.txt, …; story.en.txt becomes story.de.txt as well. Of an output the very name."""
+        if self._output is not None and not part:
+            yield self._output
+            return
+        path = self._output or self.document.path
         stem, _, language = path.stem.rpartition(".")
-        if not stem or language.lower() not in NAMES:
+        if self._output is not None or not stem or language.lower() not in NAMES:
             stem = path.stem
         for k in count(1):
-            number = str(k) if k > 1 else ""
-            yield path.with_name(".".join(filter(None, (stem, self.target, part, number, path.suffix[1:]))))
+            parts = (stem, self.target if self._output is None else "", part, str(k) if k > 1 else "", path.suffix[1:])
+            yield path.with_name(".".join(filter(None, parts)))
+
+    @staticmethod
+    def _taken(path: Path) -> DocumentError:
+        return DocumentError(f"{path.name} is there already, and nothing is written over: choose another name.")
 
     def _refused(self, error: OSError) -> DocumentError:
         name = next(self._names()).name
+        if self._output is not None:
+            return DocumentError(f"{name} can't be saved there: {error.strerror}. Choose another folder.")
         folder = "Copy the document into a folder that you may write to."
         return DocumentError(f"{name} can't be saved beside {self.document.path.name}: {error.strerror}. {folder}")
 
