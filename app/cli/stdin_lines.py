@@ -47,7 +47,7 @@ class StandardInput:
         begin = True
         while True:
             blocks = [self._next()]
-            while blocks[-1] is not None and not self._blocks.empty():
+            while blocks[-1] is not None and len(blocks) < MOST_WAITING and not self._blocks.empty():
                 blocks.append(self._next())
             lines = [self._text(line) for block in blocks if block is not None for line in block]
             if lines:

@@ -141,7 +141,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("Either a text or a document: --file goes without a TEXT.")
     if options.output and not options.file:
         raise UsageError("--output goes with --file; lines go to standard output.")
-    if not options.file and not options.text and (sys.stdin is None or sys.stdin.isatty()):
+    nobody = sys.stdin is None or (not options.text and sys.stdin.isatty())  # a window's process has no input
+    if not options.file and options.text in ([], ["-"]) and nobody:
         raise UsageError("What is to be translated? Give a text in quotes, --file FILE, or - for standard input.")
     if options.nbest and options.beam and options.nbest > options.beam:
         raise UsageError(f"--nbest {options.nbest} needs a beam as wide: --beam {options.nbest}.")
