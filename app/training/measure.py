@@ -1,5 +1,6 @@
 """Top-1 and top-5 on imagenet_dev, through the program's own decoding and preprocessing, in float32; of a captioner
-BLEU and CIDEr on flickr8k_val, through the program's own engine.
+BLEU and CIDEr on flickr8k_val, of a translator sacreBLEU's BLEU and chrF on the dev files of `translation/dev`, both
+through the program's own engine.
 
 python -m app.training.measure --card resnet18
     a model of the store, from its shipped file, as its card says; exit code 1 where the card says another figure.
@@ -12,10 +13,11 @@ python -m app.training.measure runs/resnet18/weights.safetensors --size 128 160
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,14 +27,19 @@ from app.media import pictures
 from app.media.preprocess import Preprocessing, apply
 from app.store import locate, weights
 from app.store.architectures import build
-from app.store.cards import Card, Measurement, write_card
+from app.store.cards import Card, Measurement, directions, write_card
 from app.store.catalog import Store
 from app.store.sideload import LITE
 from app.training.pictures import in_zip
 
+if TYPE_CHECKING:
+    from app.engines.translate import TranslateEngine
+
 BATCH = 50
-BEAM = 5  # of a captioner
+BEAM = 5  # of a captioner and of a translator
 TOLERANCE = 0.2  # points: three pictures of 1,500, whose answers hang on the last digits of a sum
+DEV = ("tatoeba-dev", "multi30k-val", "multi30k-test_2016_flickr", "newstest2013-multi")  # the telling one first
+COLUMNS = ("en", "de", "fr", "es")  # of a dev file that doesn't name its languages
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +116,78 @@ def captions(store: Store, model: str, data: Path, limit: int | None = None) -> 
     return Measurement(where, None, None, f"python -m app.training.measure --card {model}", table)
 
 
+@dataclass(frozen=True)
+class Dev:
+    """Sentences of a dev file and their translations, which nothing is trained on."""
+
+    name: str
+    source: str  # "en"
+    target: str  # "de"
+    sentences: tuple[str, ...]
+    references: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.source}-{self.target} ({len(self.sentences):,} sentences), beam {BEAM}"
+
+
+def dev_sets(data: Path, wanted: Iterable[tuple[str, str]], limit: int | None = None) -> Iterator[Dev]:
+    """Every dev file of each direction. `limit`: the first so many sentences."""
+    for source, target in wanted:
+        for name in DEV:
+            for path in sorted((data / "translation" / "dev").glob(f"{name}*.tsv")):
+                rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()][:limit]
+                pair = path.stem.removeprefix(name).removeprefix(".")  # "en-de"
+                columns = pair.split("-") if pair else list(COLUMNS[: len(rows[0])])
+                if {source, target} <= set(columns):
+                    left, right = (tuple(row[columns.index(language)] for row in rows) for language in (source, target))
+                    yield Dev(name, source, target, left, right)
+
+
+def translated(engine: TranslateEngine, model: str, dev: Dev, alpha: float, coverage: float) -> list[str]:
+    """Its sentences as the program translates texts: split, the sentences translated, and joined again."""
+    from app.engines.translate import TranslateAll, Translated
+    from app.text.sentences import split
+    from app.worker import Ticket
+
+    texts = [split(text, dev.source) for text in dev.sentences]
+    sentences = tuple(dict.fromkeys(sentence.text for text in texts for sentence in text.sentences))
+    request = TranslateAll(sentences, dev.source, dev.target, model, BEAM, alpha, coverage)
+    found = {
+        answer.sentence: answer.translations[0].text
+        for answer in engine.handle(request, Ticket("translate"))
+        if isinstance(answer, Translated)
+    }
+    return [text.join([found[sentence.text] for sentence in text.sentences]) for text in texts]
+
+
+def bleu(ours: Iterable[str], dev: Dev) -> tuple[float, float, str]:
+    """sacreBLEU's BLEU and chrF2 of a dev file (0 to 100), and BLEU's signature."""
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    said, metric = list(ours), BLEU()
+    score = metric.corpus_score(said, [list(dev.references)]).score
+    return float(score), float(CHRF().corpus_score(said, [list(dev.references)]).score), str(metric.get_signature())
+
+
+def translations(
+    store: Store, card: Card, data: Path, limit: int | None = None, device: str = "cpu"
+) -> Iterator[Measurement]:
+    """BLEU and chrF2 of every direction on every dev file, by the program's engine with a beam of 5 and the card's
+    penalties. `limit`: the first so many sentences."""
+    from app.engines.translate import TranslateEngine
+
+    engine, extra = TranslateEngine(store, device), dict(card.extra)
+    for dev in dev_sets(data, directions(card), limit):
+        ours = translated(engine, card.id, dev, float(extra["alpha"]), float(extra["coverage"]))
+        score, chrf, _ = bleu(ours, dev)
+        scores = (("BLEU", round(score, 1)), ("chrF2", round(chrf, 1)))
+        yield Measurement(str(dev), None, None, f"python -m app.training.measure --card {card.id}", scores)
+
+
 def _told(found: Measurement) -> str:
     if found.top1 is None:
-        return ", ".join(f"{name} {value:.3f}" for name, value in found.scores)
+        return ", ".join(f"{name} {value:.3g}" for name, value in found.scores)
     return f"top-1 {found.top1:.2f} %, top-5 {found.top5:.2f} %"
 
 
@@ -119,33 +195,45 @@ def _apart(one: Measurement, other: Measurement) -> float:
     """How far two measurements differ at most, in points of the scores as a card shows them (0 to 100)."""
     if one.top1 is None or other.top1 is None:
         there = dict(other.scores)
-        return max(100 * abs(value - there[name]) for name, value in one.scores)
+        return max((1 if name in ("BLEU", "chrF2") else 100) * abs(value - there[name]) for name, value in one.scores)
     return max(abs(one.top1 - other.top1), abs((one.top5 or other.top5 or 0) - (other.top5 or 0)))
 
 
 def _card(model: str, data: Path, limit: int | None, write: bool) -> int:
     store = Store()
     card = store.card(model)
-    if card.task == "caption":
-        found = captions(store, model, data, limit)
+    made: Iterable[Measurement]
+    if card.task == "translate":
+        made = translations(store, card, data, limit)
+    elif card.task == "caption":
+        made = [captions(store, model, data, limit)]
     else:
-        found = of_card(store, card, imagenet_dev(data, limit))
-    print(f"{model}: {_told(found)} on {found.data}", flush=True)
+        made = [of_card(store, card, imagenet_dev(data, limit))]
+    found, code = [], 0
+    for one in made:
+        found.append(one)
+        print(f"{model}: {_told(one)} on {one.data}", flush=True)
+        if not write and not _as_said(card, one):
+            code = 1
     if write:
         if card.origin != "embedded":
             raise SystemExit(f"{model} is not embedded: its card is not ours to write.")
-        rest = tuple(one for one in card.measured if one.data != found.data)
-        write_card(replace(card, measured=(found, *rest)), locate.bundled("weights") / f"{model}.toml")
-        return 0
+        rest = tuple(one for one in card.measured if one.data not in {new.data for new in found})
+        write_card(replace(card, measured=(*found, *rest)), locate.bundled("weights") / f"{model}.toml")
+    return code
+
+
+def _as_said(card: Card, found: Measurement) -> bool:
+    """Whether the card says the same, or nothing."""
     said = [one for one in card.measured if one.data == found.data]
     for one in said:
         differs = _apart(one, found)
         print(f"its card says {_told(one)}: {differs:.2f} points away at most")
         if differs > TOLERANCE:
-            return 1
+            return False
     if not said:
         print(f"its card says nothing about {found.data}")
-    return 0
+    return True
 
 
 def _file(path: Path, sizes: Iterable[int], resize: int | None, on: Measured) -> int:
@@ -171,7 +259,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, nargs="+", default=[224], help="crop in pixels (default: 224)")
     parser.add_argument("--resize", type=int, help="short side before the crop (default: 8/7 of the size)")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--limit", type=int, help="the first so many pictures")
+    parser.add_argument("--limit", type=int, help="the first so many pictures or sentences")
     args = parser.parse_args()
     if args.card:
         return _card(args.card, args.data, args.limit, args.write)
