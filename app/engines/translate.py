@@ -111,7 +111,7 @@ class Translated:
     sentence: str
     source: str
     target: str
-    translations: tuple[Translation, ...]  # best first
+    translations: tuple[Translation, ...]  # best first, at most `beam`, each text once
     source_pieces: tuple[str, ...]  # all that the network read: the language's token first, the end last
     words: tuple[tuple[int, int], ...]  # places of the words in `sentence`
     ms: float  # of this sentence; its share of a batch
@@ -317,13 +317,21 @@ class _Decoding:
             sentence=reading.sentence,
             source=request.source,
             target=request.target,
-            translations=tuple(self._translation(reading, found) for found in self._groups[row]),
+            translations=self._translations(row),
             source_pieces=reading.pieces,
             words=reading.aligner.words,
             ms=self._ms / len(self._readings),
             device=self._network.device.name,
             runtime=self._network.runtime,
         )
+
+    def _translations(self, row: int) -> tuple[Translation, ...]:
+        """Best first. What reads the same as a better one, and is only cut into other wordpieces, is left out."""
+        found: dict[str, Translation] = {}
+        for hypothesis in self._groups[row]:
+            translation = self._translation(self._readings[row], hypothesis)
+            found.setdefault(translation.text, translation)
+        return tuple(found.values())
 
     def _translation(self, reading: _Reading, found: Hypothesis) -> Translation:
         chain = found.last.chain()

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from app.text.copying import BYTE, CONTROL, Prepared
+from app.text.copying import BYTE, CONTROL, SYMBOLS, Prepared
 
 Places = tuple[tuple[int, int], ...]  # where words begin and end
 
@@ -68,7 +68,7 @@ class Aligner:
         links = np.zeros((len(found), len(self.words)), np.float32)
         if not found or not self.words:
             return found, links
-        rows = np.clip(np.asarray(attention, np.float32)[: len(pieces)] @ self._belongs, 0, 1)  # (pieces, words)
+        spoken = np.zeros((len(found), len(pieces)), np.float32)  # each word's share of its pieces
         owners, origins = self._owners(text, pieces)
         for k, (start, end) in enumerate(found):
             copied = {self._word_at[place] for place in origins[start:end] if place >= 0} - {-1}
@@ -78,8 +78,9 @@ class Aligner:
             if copied:
                 links[k, list(copied)] = 1
             elif said:
-                links[k] = rows[sorted(set(said))].mean(0)
-        return found, links
+                spoken[k, list(set(said))] = 1 / len(set(said))
+        links += spoken @ np.asarray(attention, np.float32)[: len(pieces)] @ self._belongs
+        return found, np.clip(links, 0, 1, out=links)
 
     def _owners(self, text: str, pieces: Sequence[str]) -> tuple[list[int], list[int]]:
         """For each letter of the translation, the piece that said it, and the place in the sentence that it is a copy
@@ -104,6 +105,25 @@ class Aligner:
             for k in range(size):
                 _, owners[shown[j + k]], origins[shown[j + k]] = said[i + k]
         return owners, origins
+
+
+def words_of_pieces(text: str, places: Places, pieces: Sequence[str]) -> tuple[int, ...]:
+    """For each wordpiece of a text the number of the word of `places` in it that it belongs to; -1: none (punctuation,
+    tokens of languages, the end). A symbol stands for what lies between the words of its neighbours."""
+    letters, owners = _letters(pieces)
+    word_at = _word_at(text, places)
+    shown = [place for place, letter in enumerate(text) if not letter.isspace()]
+    found = [-1] * len(pieces)
+    for i, j, size in _matches(letters, "".join(text[place] for place in shown)):
+        for k in range(size):
+            if found[owners[i + k]] < 0:
+                found[owners[i + k]] = word_at[shown[j + k]]
+    for k, piece in enumerate(pieces):
+        if piece.strip("▁") in SYMBOLS:
+            before = max(found[:k], default=-1)
+            after = min((word for word in found[k + 1 :] if word >= 0), default=len(places))
+            found[k] = before + 1 if after - before > 1 else -1
+    return tuple(found)
 
 
 def _word_at(sentence: str, places: Places) -> list[int]:
@@ -148,24 +168,32 @@ def _letters(pieces: Sequence[str]) -> tuple[str, list[int]]:
     letters, owners = "", []
     run: list[tuple[int, int]] = []  # (piece, byte)
     for k, piece in enumerate((*pieces, "")):
-        if byte := BYTE.fullmatch(piece):
+        special = piece.startswith("<")
+        if special and (byte := BYTE.fullmatch(piece)):
             run.append((k, int(byte[1], 16)))
             continue
-        done = 0
-        for letter in bytes(byte for _, byte in run).decode("utf-8", "replace"):
-            if not letter.isspace():
+        if run:
+            for letter, owner in _spelt(run):
                 letters += letter
-                owners.append(run[min(done, len(run) - 1)][0])
-            done += len(letter.encode()) if letter != "\ufffd" else 1
-        run = []
+                owners.append(owner)
+            run = []
         if piece == "<unk>":
             piece = _UNKNOWN
-        elif CONTROL.fullmatch(piece):
+        elif special and CONTROL.fullmatch(piece):
             continue
         said = "".join(piece.replace("▁", " ").split())
         letters += said
         owners += [k] * len(said)
     return letters, owners
+
+
+def _spelt(run: Sequence[tuple[int, int]]) -> Iterator[tuple[str, int]]:
+    """The letters of a run of bytes, and the piece that each begins with."""
+    done = 0
+    for letter in bytes(byte for _, byte in run).decode("utf-8", "replace"):
+        if not letter.isspace():
+            yield letter, run[min(done, len(run) - 1)][0]
+        done += len(letter.encode()) if letter != "\ufffd" else 1
 
 
 def _matches(a: str, b: str) -> Iterator[tuple[int, int, int]]:
