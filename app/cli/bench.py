@@ -9,6 +9,7 @@ examples:
   triptych bench classify                          every model that is here, against bare libraries
   triptych bench classify --model resnet18 --json
   triptych bench caption                           captions a second, from frame to text
+  triptych bench translate                         a sentence, a thousand, and how near the memory's speed
   triptych bench ui --panel classify               is the window live while a folder is classified?
   triptych bench ui --panel caption --minutes 30   half an hour live: pace, delays, memory
   triptych bench start                             how long until the window is painted
@@ -68,6 +69,28 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     caption.add_argument("--json", action="store_true", help="one JSON object with all figures")
     caption.set_defaults(run=_caption)
 
+    translate = inner.add_parser(
+        "translate",
+        help="one sentence, words a second, the time of a step",
+        description="Milliseconds for sentences of twelve words, greedy and with beam 5, and words a second for many "
+        "sentences, beside the same weights driven by plain calls and a beam search of one hypothesis at a time; and "
+        "how far a step is from the time that reading its weights takes.",
+        parents=[debug],
+        allow_abbrev=False,
+    )
+    translate.add_argument("--model", "-m", action="append", metavar="ID", help="default: gnmt")
+    translate.add_argument("--direction", metavar="AA-BB", help="such as en-de (default: the model's first)")
+    translate.add_argument(
+        "--text", metavar="FILE", help="a sentence a line (default: English ones made up, of about 6.5 words)"
+    )
+    translate.add_argument(
+        "--runs", type=_count, default=5, metavar="N", help="rounds over the sentences of twelve words (default: 5)"
+    )
+    translate.add_argument("--sentences", type=_count, default=1000, metavar="N", help="in batches (default: 1,000)")
+    translate.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
+    translate.add_argument("--json", action="store_true", help="one JSON object with all figures")
+    translate.set_defaults(run=_translate)
+
     ui = inner.add_parser(
         "ui",
         help="how late the window's event loop is while it works",
@@ -109,6 +132,12 @@ def _classify(options: argparse.Namespace) -> int:
 
 def _caption(options: argparse.Namespace) -> int:
     from app.cli.bench_caption import run
+
+    return run(options)
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from app.cli.bench_translate import run
 
     return run(options)
 

@@ -13,6 +13,7 @@ For GNMTs without input feeding whose decoder starts from zeros, as those that `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,10 +65,11 @@ class Step(nn.Module):
         if net.input_feeding or net.pass_hidden_state:
             raise ValueError("this GNMT's decoder needs more than its own state")
         attention = net.attention
+        decoder: list[Any] = list(net.decoder)
         self.embedding, self.query = net.target_embedding, attention.query
         self.energy = nn.Parameter((attention.g * attention.v / attention.v.norm()).unsqueeze(1))  # (width, 1)
-        self.weights = nn.ParameterList(torch.cat([lstm.weight_ih_l0, lstm.weight_hh_l0], 1) for lstm in net.decoder)
-        self.biases = nn.ParameterList(lstm.bias_ih_l0 + lstm.bias_hh_l0 for lstm in net.decoder)
+        self.weights = nn.ParameterList(torch.cat([lstm.weight_ih_l0, lstm.weight_hh_l0], 1) for lstm in decoder)
+        self.biases = nn.ParameterList(lstm.bias_ih_l0 + lstm.bias_hh_l0 for lstm in decoder)
         vocabulary, width = net.output.weight.shape
         rest = -vocabulary % _GROUP  # so that there are whole groups
         self.output_weight = nn.Parameter(torch.cat([net.output.weight, torch.zeros(rest, width)]))

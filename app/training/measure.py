@@ -175,11 +175,12 @@ def translations(
 ) -> Iterator[Measurement]:
     """BLEU and chrF2 of every direction on every dev file, by the program's engine with a beam of 5 and the card's
     penalties. `limit`: the first so many sentences."""
-    from app.engines.translate import TranslateEngine
+    from app.engines.translate import TranslateEngine, penalties
 
-    engine, extra = TranslateEngine(store, device), dict(card.extra)
+    engine = TranslateEngine(store, device)
+    alpha, coverage = penalties(card)
     for dev in dev_sets(data, directions(card), limit):
-        ours = translated(engine, card.id, dev, float(extra["alpha"]), float(extra["coverage"]))
+        ours = translated(engine, card.id, dev, alpha, coverage)
         score, chrf, _ = bleu(ours, dev)
         scores = (("BLEU", round(score, 1)), ("chrF2", round(chrf, 1)))
         yield Measurement(str(dev), None, None, f"python -m app.training.measure --card {card.id}", scores)
