@@ -50,6 +50,13 @@ def stdin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
         file.close()
 
 
+def test_help(command: Command) -> None:
+    out, err = command("translate", "--help")
+    assert out.startswith("usage: triptych translate")
+    assert all(len(line) <= 120 for line in out.splitlines())
+    assert err == ""
+
+
 # Lines
 
 

@@ -30,7 +30,7 @@ from app.store.catalog import Store
 from app.store.errors import StoreError
 from app.text import sentences
 from app.worker import Cancelled, Done, Partial, Ticket, Worker
-from tests import parrots
+from tests import parrots, translators
 from tests.engines.steps import drain
 from tests.parrots import MODEL, Babbler, Parrot
 
@@ -409,6 +409,37 @@ def test_a_megabyte_on_one_line(babbling: TranslateEngine) -> None:
     for answer in answers:
         assert answer.source_pieces  # read, not copied
         holds(answer)
+
+
+# Through the runtime, with random weights
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> Iterator[TranslateEngine]:
+    translators.install(monkeypatch)
+    made = TranslateEngine(Store(), "cpu")
+    yield made
+    made.close()
+
+
+def test_a_network_is_asked(real: TranslateEngine) -> None:
+    """Alone, growing, and among others of other lengths: the same words."""
+    texts = (
+        "The dog runs.", "Where is the nearest station, and can you help me find my 5 km/h keys at a@b.example?",
+        "She has lived in this house for ten years.", "日本 and café 🙂 \ud800", "…",
+    )  # fmt: skip
+    for coverage in (0.0, 0.2):
+        together, count = ask(real, TranslateAll(texts, "en", "de", MODEL, beam=4, coverage=coverage))
+        assert count == len(texts)
+        for text, answer in zip(texts, together, strict=True):
+            holds(answer)
+            *growing, alone = ask(real, Translate((text,), "en", "de", MODEL, beam=4, coverage=coverage))[0]
+            assert all(isinstance(partial, Growing) for partial in growing)
+            best, other = answer.translations[0], alone.translations[0]
+            assert best.score == pytest.approx(other.score, rel=0.02)
+            np.testing.assert_allclose(best.attention.sum(1)[:-1], 1 if answer.source_pieces else 0, atol=1e-3)
+    assert "a@b.example" in together[1].translations[0].text
+    assert together[-1].translations[0].text == "…"
 
 
 # The embedded weights
