@@ -22,6 +22,12 @@ def language_token(language: str) -> str:
     return f"<2{language}>"
 
 
+def shown(piece: str) -> str:
+    """A piece as a person reads it: "▁" still begins a word; what is no text stands in angle brackets."""
+    names = {"<s>": "⟨start⟩", "</s>": "⟨end⟩", "<unk>": "⟨unknown⟩", "<pad>": "⟨padding⟩"}
+    return f"⟨→ {piece[2:4]}⟩" if _LANGUAGE.fullmatch(piece) else names.get(piece, piece)
+
+
 class Wordpieces:
     """A vocabulary. May be used from several threads."""
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.text import alignment, copying
-from app.text.alignment import Aligner, words
+from app.text.alignment import Aligner, words, words_of_pieces
 from app.text.copying import SYMBOLS, Alphabet
 
 LETTERS = frozenset(map(chr, range(33, 127))) | frozenset("äöüßÄÖÜéèçñ¿¡«»„“”‘’–—⁄")
@@ -184,3 +184,19 @@ def test_a_translation_that_is_the_sentence_belongs_to_itself(given_: list[str])
     found, links = aligner.links(sentence, pieces, attention)
     assert found == aligner.words == words(sentence)
     np.testing.assert_array_equal(links, np.eye(len(found)))
+
+
+def test_pieces_belong_to_words() -> None:
+    text = "„Häuser“ in 10, 🙂 ist es."
+    pieces = ("<2de>", "▁„", "Häus", "er", "“", "▁in", "▁", "⟨1⟩", ",", "▁", "⟨2⟩", "▁is", "t", "▁es", ".", "</s>")
+    found = words_of_pieces(text, words(text), pieces)
+    assert said(text, words(text))[found[2]] == "Häuser"
+    assert found == (-1, -1, 0, 0, -1, 1, -1, 2, -1, -1, 3, 4, 4, 5, -1, -1)
+
+
+@given(st.text(max_size=40), st.lists(st.sampled_from(("▁ab", "a", "⟨1⟩", "<0xC3>", "<unk>", "</s>", "é")), max_size=9))
+def test_pieces_of_any_text_belong_to_one_of_its_words(text: str, pieces: list[str]) -> None:
+    places = words(text)
+    found = words_of_pieces(text, places, pieces)
+    assert len(found) == len(pieces)
+    assert all(-1 <= word < len(places) for word in found)

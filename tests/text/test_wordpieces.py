@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.text.copying import SYMBOLS
-from app.text.wordpieces import END, PAD, START, UNKNOWN, Wordpieces
+from app.text.wordpieces import END, PAD, START, UNKNOWN, Wordpieces, shown
 from tests import translators
 
 
@@ -46,3 +46,7 @@ def test_languages(pieces: Wordpieces) -> None:
 def test_damaged_models(keep: int) -> None:
     with pytest.raises(ValueError, match=r"the wordpieces (are damaged|don't begin with)"):
         Wordpieces(translators.wordpieces()[:keep])
+
+
+def test_pieces_as_they_are_shown() -> None:
+    assert [shown(piece) for piece in ("▁dog", "<2de>", "</s>", "<0xE2>")] == ["▁dog", "⟨→ de⟩", "⟨end⟩", "<0xE2>"]
