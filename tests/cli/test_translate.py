@@ -19,8 +19,10 @@ from typing import Any
 
 import pytest
 
+from app.cli import translate
 from app.cli.stdin_lines import BLOCK, StandardInput
-from app.text import documents
+from app.engines.translate import BEAM, WIDEST
+from app.text import documents, languages
 from tests import parrots
 from tests.cli.conftest import Command
 from tests.parrots import Parrot
@@ -55,6 +57,8 @@ def test_help(command: Command) -> None:
     assert out.startswith("usage: triptych translate")
     assert all(len(line) <= 120 for line in out.splitlines())
     assert err == ""
+    assert languages.NAMES == translate.LANGUAGES
+    assert (BEAM, WIDEST) == (translate.BEAM, translate.WIDEST)
 
 
 # Lines
