@@ -8,7 +8,7 @@ that is written, through the program's own engine; nothing is typed in but the r
 The penalties are chosen on tatoeba-dev from a small grid, and what int8 costs is measured there, against the same
 weights in half precision run in float32.
 
-`--out weights` makes the embedded model; any other folder, such as models/ under a TRIPTYCH_HOME, an imported one.
+`--out weights` makes the embedded model; any other folder, such as data/models in a TRIPTYCH_HOME, an imported one.
 """
 
 from __future__ import annotations
