@@ -65,6 +65,7 @@ def optimiser_of(net: GNMT, rate: float, before: tuple[GNMT, torch.optim.AdamW] 
         [{"params": decay, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
         lr=rate,
         betas=(0.9, 0.98),
+        fused=True,
     )
     if before is not None:
         old, moments = dict(before[0].named_parameters()), before[1].state
