@@ -233,10 +233,6 @@ def main() -> None:
         print(f"int8 costs {lost:+.2f} BLEU", flush=True)
         if lost > MOST_LOST:
             raise SystemExit(f"int8 costs {lost:.2f} BLEU, more than {MOST_LOST}: nothing is written.")
-        args.out.mkdir(parents=True, exist_ok=True)
-        part = args.out / f".{card.file}.{os.getpid()}.part"
-        part.write_bytes(draft.file.read_bytes())
-        part.replace(args.out / card.file)
         signature = measure.bleu(chosen_on[0].references, chosen_on[0])[2]
         extra: dict[str, str | float] = {
             "directions": " ".join(run.directions),
@@ -252,6 +248,10 @@ def main() -> None:
         for one in measure.translations(draft.store, replace(card, id="draft"), args.data, args.limit, args.device):
             measured.append(replace(one, source=one.source.replace("draft", card.id)))
             print(f"{one.scores} on {one.data}", flush=True)
+        args.out.mkdir(parents=True, exist_ok=True)
+        part = args.out / f".{card.file}.{os.getpid()}.part"
+        part.write_bytes(draft.file.read_bytes())
+        part.replace(args.out / card.file)
     told = ", ".join(
         f"{NAMES[a]} to {NAMES[b]} {dict(one.scores)['BLEU']:.1f}"
         for one in measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,12 @@ def test_what_is_measured_is_offered(embedded: Path, stored: dict[str, Any]) -> 
 def test_directions_that_are_none(tmp_path: Path, stored: dict[str, Any], directions: str) -> None:
     with pytest.raises(CardError, match=re.escape("“extra.directions” of a translator must name them")):
         translators.write(tmp_path, stored, directions)
+
+
+def test_penalties_are_numbers(embedded: Path) -> None:
+    card = Store().card(MODEL)
+    with pytest.raises(CardError, match=re.escape("“extra.alpha” must be a number")):
+        cards.check(replace(card, extra=(("directions", "en-de"), ("alpha", "much"))), "The card")
 
 
 def test_translators_are_not_imported(embedded: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 
 from app.engines.translate import TranslateEngine
 from app.store import cards, locate
-from app.store.cards import Card, read_card
+from app.store.cards import Card, read_card, write_card
 from app.store.catalog import State, Store
 from app.training import export_gnmt, measure
 from app.training.export_gnmt import Curve
@@ -94,6 +95,13 @@ def test_a_run_becomes_a_file_and_its_card(
     # What the card says can be measured again.
     again = list(measure.translations(store, card, data))
     assert [one.scores for one in again] == [one.scores for one in card.measured]
+    assert measure._card(MODEL, data, None, write=False) == 0
+    first = card.measured[0]
+    other = replace(first, scores=(("BLEU", dict(first.scores)["BLEU"] + 1), first.scores[1]))
+    write_card(replace(card, measured=(other, *card.measured[1:])), weights / f"{MODEL}.toml")
+    assert measure._card(MODEL, data, None, write=False) == 1
+    assert measure._card(MODEL, data, None, write=True) == 0
+    assert read_card(weights / f"{MODEL}.toml").measured == card.measured
 
 
 def test_another_folder_makes_an_imported_model(
