@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -41,7 +42,9 @@ class Node:
 
     id: str  # unique in its figure
     title: str  # as the papers write it: "3 × 3 conv, /2"
-    kind: str  # "input", "conv", "pool", "dense", "add", "grid", "word", "attention", "lstm", "state", "said", "other"
+    # "input", "conv", "pool", "dense", "add", "grid", "word", "attention", "lstm", "state", "said", "other"; over
+    # wordpieces "piece", "layer", "cell", "memory", "looking", "says"
+    kind: str
     column: float  # place from left to right; halves lie between two columns
     lane: int = 0  # 0 is the main line, -1 the bypass above it; of the grid, from the top to the bottom
     towers: int = 1  # 2: drawn as two, one above the other; the first half of the channels is the upper one
@@ -56,7 +59,7 @@ class Node:
     said: tuple[tuple[str, float], ...] = ()  # what the network says at its end, with how sure it is (0 to 1)
     word: str = ""  # of its column, where the grid is unrolled over words
     p: float | None = None  # how probable the network found that word, 0 to 1
-    strips: tuple[Strip, ...] = ()  # drawn under each other in place of a title
+    strips: tuple[Strip, ...] = ()  # drawn under each other in place of a title; a single one needs no name
     has_maps: bool = True  # a click shows something
     has_filters: bool = False  # its weights are small pictures in colour
 
@@ -64,7 +67,9 @@ class Node:
 @dataclass(frozen=True)
 class Edge:
     """`kind`: "flow"; "cross" where each of two towers reads both; "bypass" past what others do in between;
-    "projection" where something small lies on the bypass; "look" from the main line to all of a lane."""
+    "projection" where something small lies on the bypass; "look" from the main line, or from one node of the grid, to
+    all of a lane. In the grid: "gather" from all of a lane to one node, "aside" and "context" past the layers of a
+    column, "folded" through layers that aren't drawn, "again" from what was said to the next column."""
 
     source: str
     target: str
@@ -113,6 +118,11 @@ class Figure:
     passes: int = 0  # that the times are medians of
     threads: int = 0  # of the CPU that they were measured with
     lanes: tuple[Lane, ...] = ()
+
+    @cached_property
+    def largest_share(self) -> float:
+        """Of the time; 0 where it isn't measured."""
+        return max((node.share or 0.0 for node in self.nodes), default=0.0)
 
     def node(self, node: str) -> Node:
         return next(n for n in self.nodes if n.id == node)

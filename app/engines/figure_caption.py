@@ -8,7 +8,6 @@ it says one itself, word by word the most probable one (greedy). The end of the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.engines.figure import Edge, Figure, Lane, Node, Stage, Strip, as_picture, describe
-from app.engines.recording import Held, Pace, Pass, blocks_of, glances_of, measure, tensor, timed
+from app.engines.recording import Clock, Held, Pace, Pass, blocks_of, glances_of, measure, tensor, timed
 from app.media import inputs, strips
 from app.media.pictures import Picture
 from app.store.errors import StoreError
@@ -137,7 +136,7 @@ def _unroll(decoder: CaptionDecoder, grid: Any, words: list[int] | None) -> Gene
     never = torch.zeros(decoder.bias.shape[0])
     never[[PAD, UNKNOWN, START]] = float("-inf")
     with torch.inference_mode():
-        clock = _Clock()
+        clock = Clock()
         places = decoder.look(grid)
         keys = clock.lap()
         state = start = decoder.start(places)
@@ -171,7 +170,7 @@ def _say(
 
     from app.nets.captioner import opened
 
-    clock = _Clock()
+    clock = Clock()
     embedding = decoder.embedding(torch.tensor([given]))  # (1, embedding)
     laps = [clock.lap()]
     attention, seen = decoder.attend(state.h, places)  # (1, places), (1, features)
@@ -182,15 +181,6 @@ def _say(
     word = int(log_p.argmax())
     laps.append(clock.lap())
     return _Raw(given, word, log_p, attention[0], embedding[0], gates), laps
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def lap(self) -> float:
-        before, self._last = self._last, time.perf_counter()
-        return self._last - before
 
 
 def _step(raw: _Raw, vocabulary: Sequence[str], grid: tuple[int, int]) -> Step:

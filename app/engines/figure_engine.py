@@ -1,5 +1,6 @@
 """The engine that records figures (app.engines.figure): of a classifier on a picture, of a captioner on a picture and a
-sentence (app.engines.figure_caption). Nothing is hooked; passes are walked, only while somebody looks."""
+sentence (app.engines.figure_caption), of a translator on a translation (app.engines.figure_translate). Nothing is
+hooked; passes are walked, only while somebody looks."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.engines import figure_caption
+from app.engines import figure_caption, figure_translate
 from app.engines.figure import (
     Maps,
     RecordFigure,
@@ -39,6 +40,7 @@ class FigureEngine:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._held: Held | None = None
+        self._translator: figure_translate.HeldTranslator | None = None
 
     def handle(self, request: Any, ticket: Ticket) -> Steps:
         match request:
@@ -47,10 +49,13 @@ class FigureEngine:
             case figure_caption.RecordCaption():
                 held = yield from self._network(request.model)
                 return (yield from figure_caption.record(held, self._store.vocabulary(held.card), request))
+            case figure_translate.RecordTranslation():
+                translator = yield from self._loaded_translator(request.model)
+                return (yield from figure_translate.record(translator, request))
             case ShowMaps():
                 return (yield from self._maps(request))
             case ReleaseFigure():
-                self._held = None
+                self._held = self._translator = None
             case _:
                 raise TypeError(f"the figure has no answer to {type(request).__name__}")
 
@@ -70,14 +75,14 @@ class FigureEngine:
         return None
 
     def close(self) -> None:
-        self._held = None
+        self._held = self._translator = None
 
     def _network(self, model: str) -> Generator[None, None, Held]:
         """Loading is long: others have their turn between its parts. Raises StoreError, ImportError."""
         card = self._store.card(model)
         held = self._held
         if held is None or held.card != card:
-            self._held = None  # before the next one is built
+            self._held = self._translator = None  # before the next one is built
             import torch
 
             yield None
@@ -91,6 +96,25 @@ class FigureEngine:
             held = self._held = Held(card, net, traced)
         yield None
         return held
+
+    def _loaded_translator(self, model: str) -> Generator[None, None, figure_translate.HeldTranslator]:
+        """As `_network`. Nothing is traced: its layers are walked one by one."""
+        card = self._store.card(model)
+        if self._translator is None or self._translator.card != card:
+            self._held = self._translator = None
+            import torch
+
+            yield None
+            from app.runtimes.devices import threads
+            from app.runtimes.torch_runtime import build
+            from app.text.wordpieces import Wordpieces
+
+            torch.set_num_threads(threads())
+            wordpieces = Wordpieces(self._store.wordpieces(card))
+            net = build(card, self._store)
+            self._translator = figure_translate.HeldTranslator(card, net, wordpieces)
+        yield None
+        return self._translator
 
     def _record(self, request: RecordFigure) -> Steps:
         import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -51,6 +51,16 @@ class Pace:
         return True
 
 
+class Clock:
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last lap."""
+        before, self._last = self._last, time.perf_counter()
+        return self._last - before
+
+
 def tensor(picture: Picture | np.ndarray | None, preprocessing: Preprocessing) -> Any:
     """(1, 3, crop, crop), as the network takes it; zeros without a picture. Raises PictureError."""
     import torch
@@ -91,7 +101,14 @@ def glances_of(
     return made, last.copy()
 
 
-def measure(held: Held, one_pass: Callable[[], Pass]) -> Generator[None, None, np.ndarray]:
+class Measured(Protocol):
+    """Whatever is looked at keeps what it was measured to take."""
+
+    seconds: np.ndarray | None
+    passes: int
+
+
+def measure(held: Measured, one_pass: Callable[[], Pass]) -> Generator[None, None, np.ndarray]:
     """The seconds of all parts: medians over some passes, of which a slow network gets fewer."""
     if held.seconds is None:
         begin = time.perf_counter()

@@ -67,6 +67,10 @@ class Wordpieces:
         """Wordpieces by id; "▁" begins a word."""
         return tuple(self._model.id_to_piece(list(ids)))
 
+    def ids(self, pieces: Iterable[str]) -> list[int]:
+        """The other way; UNKNOWN for what is none of them."""
+        return [int(self._model.piece_to_id(piece)) for piece in pieces]
+
     def language(self, code: str) -> int:
         """The id of the token that asks for a language ("de"). Raises ValueError where there is none."""
         found = int(self._model.piece_to_id(language_token(code)))

@@ -20,7 +20,9 @@ PAGES = {
     "laboratory": "Reading the laboratory",
 }
 CAPTIONER = {"captioner": "From a picture to a sentence"}
+TRANSLATOR = {"gnmt": "Sixteen layers that translate"}
 VALUES = {"cider_frozen": "0.412", "cider_end_to_end": "0.583", "cider_gain": "41"}
+VALUES |= {"summary": "A small one.", "parameters": "30.2 million", "scores": "- en-de: **23.1**", "limits": "News."}
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def one(qtbot: Any, theme: Any, request: pytest.FixtureRequest) -> ReadView:
     return made
 
 
-every_page = pytest.mark.parametrize("one", [*PAGES, *CAPTIONER], indirect=True)
+every_page = pytest.mark.parametrize("one", [*PAGES, *CAPTIONER, *TRANSLATOR], indirect=True)
 
 
 def blocks(view: ReadView) -> list[Any]:

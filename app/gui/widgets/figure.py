@@ -201,8 +201,15 @@ class FigureView(QGraphicsView):
     def _has_grid(self) -> bool:
         return self._figure is not None and any(in_grid(node) for node in self._figure.nodes)
 
+    @property
+    def _all_grid(self) -> bool:
+        """Nothing of it can be broken into rows."""
+        return self._figure is not None and all(in_grid(node) for node in self._figure.nodes)
+
     def _balanced(self, width: float) -> float:
         """The shortest rows that are no more than rows of `width` would be: none is left with a single block."""
+        if self._all_grid:
+            return width
         rows = self._measured(width).rows
         while self._measured(width * 0.95).rows == rows and width > 300:
             width *= 0.95
@@ -259,7 +266,7 @@ class FigureView(QGraphicsView):
         room = self._room()
         whole = self._measured(1e9)
         best = (0.0, 1000.0)
-        for rows in range(1, WIDTHS + 1):
+        for rows in range(1, 2 if self._all_grid else WIDTHS + 1):
             width = whole.width if rows == 1 else whole.width / rows * 1.08 + 60
             layout = whole if rows == 1 else self._measured(width)
             scale = min(room.width() / max(layout.width, 1), room.height() / max(layout.height, 1))

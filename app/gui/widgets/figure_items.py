@@ -6,10 +6,11 @@ face lies what the block makes of the picture. Bypasses are the curves of the Re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QLocale, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app.gui import numbers
@@ -20,6 +21,8 @@ from app.gui.widgets.figure_layout import (
     CIRCLE,
     COLUMN_GAP,
     LETTER,
+    NARROW_HEIGHT,
+    NARROW_WIDTH,
     SAID,
     STAGE_HEAD,
     STRIP_GAP,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from app.engines.figure import Edge, Figure, Lane, Node
 
 LEGIBLE = 0.42  # below this scale words are left out
+MANY = 300  # lines in the grid: beyond, those of a kind in a column are one item
 ASIDE = 14.0  # how far beside a row lines run from one to the next
 BAR = 64.0  # width of the bar for the share of time
 
@@ -113,7 +117,8 @@ def sentence(slot: Slot, figure: Figure) -> str:
     if node.towers > 1:
         parts.append(tr("two towers"))
     if node.p is not None:
-        parts[1] = tr("{0} likely").format(numbers.per_cent(100 * node.p))
+        words = tr("{0} of the attention") if node.kind == "looking" else tr("{0} likely")
+        parts[1] = words.format(numbers.per_cent(100 * node.p))
     if node.lane < 0:
         parts.append(tr("on the bypass"))
     if node.path:
@@ -130,8 +135,17 @@ def name_of(node: Node) -> str:
         "lstm": tr("LSTM at “{0}”").format(node.word),
         "state": tr("start state"),
         "said": tr("word out: “{0}”").format(node.title),
+        "piece": tr("wordpiece in: {0}").format(quoted(node.title)),
+        "cell": tr("{0} at {1}").format(node.title, quoted(node.word)),
+        "looking": tr("attention before {0}: most of it at {1}").format(quoted(node.word), quoted(node.title)),
+        "says": tr("wordpiece out: {0}").format(quoted(node.title)),
     }
     return names.get(node.kind, node.title)
+
+
+def quoted(piece: str) -> str:
+    """A wordpiece in a sentence; what is no text has its brackets already."""
+    return piece if piece.startswith("⟨") else f"“{piece}”"
 
 
 # Painting
@@ -154,6 +168,7 @@ def blend(one: QColor, other: QColor, part: float) -> QColor:
 
 def kind_colour(kind: str, theme: Theme) -> QColor:
     places = {"conv": 0, "grid": 0, "dense": 1, "lstm": 1, "state": 1, "pool": 2}
+    places |= {"memory": 0, "layer": 1, "cell": 1, "looking": 2}
     return theme.mark(places[kind]) if kind in places else theme.colour("secondary")
 
 
@@ -177,7 +192,7 @@ class NodeItem(QGraphicsItem):
         self.slot = slot
         self._theme, self._line = theme, line
         self._font, self._title_font = fonts(base)
-        most = max((node.share or 0.0 for node in figure.nodes), default=0.0)
+        most = figure.largest_share
         share = slot.node.share if slot.node is not None else _sum_of_shares(slot.hidden)
         self._share, self._bar = share, min((share or 0.0) / most, 1.0) if most else 0.0
         self._glances = [picture_of(values) for values in slot.node.glance] if slot.node is not None else []
@@ -311,6 +326,12 @@ class NodeItem(QGraphicsItem):
             painter.setPen(QPen(blend(colour, self._theme.colour("text"), 0.75), 1))
             painter.setBrush(blend(colour, self._theme.colour("raised"), 0.14))
             painter.drawRoundedRect(place, CORNER, CORNER)
+        if node.strips and not node.strips[0].name:
+            strip = QRectF(0, 0, NARROW_WIDTH, NARROW_HEIGHT)
+            strip.moveCenter(place.center())
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 1)
+            painter.drawImage(strip, self._strips[0][1])
+            return
         if node.strips:
             self._paint_strips(painter, place, "" if node.word else node.title, scale)
             return
@@ -502,38 +523,42 @@ class LaneItem(QGraphicsItem):
 
 
 class EdgeItem(QGraphicsItem):
-    """A line with an arrow's head. `path` goes from the one to the other."""
+    """Lines with arrows' heads, all of one kind. `paths` go from the one to the other."""
 
     def __init__(
-        self, path: QPainterPath, kind: str, word: tuple[str, QPointF] | None, theme: Theme, base: QFont
+        self, paths: Sequence[QPainterPath], kind: str, word: tuple[str, QPointF] | None, theme: Theme, base: QFont
     ) -> None:
         super().__init__()
-        self._path, self._kind, self._theme = path, kind, theme
+        self._path, self._heads = QPainterPath(), QPainterPath()
+        for path in paths:
+            self._path.addPath(path)
+            turned = QTransform().translate(path.currentPosition().x(), path.currentPosition().y())
+            turned.rotate(-path.angleAtPercent(1.0))
+            self._heads.addPolygon(turned.map(_HEAD))
+        self._kind, self._theme = kind, theme
         self._word = word
         self._font, _ = fonts(base)
         self.setZValue(1)  # over what lights up behind a block
+        self._around = self._path.boundingRect().adjusted(-8, -8, 8, 8)
+        if word is not None:
+            self._around = self._around.united(QRectF(word[1].x() - 60, word[1].y() - 20, 120, 24))
 
     def boundingRect(self) -> QRectF:
-        around = self._path.boundingRect().adjusted(-8, -8, 8, 8)
-        if self._word is not None:
-            around = around.united(QRectF(self._word[1].x() - 60, self._word[1].y() - 20, 120, 24))
-        return around
+        return self._around
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         strong = self._kind in ("bypass", "projection", "cross")
         colour = self._theme.colour("accent" if strong else "outline")
-        painter.setPen(QPen(colour, 2.0 if strong else 1.2))
+        if self._kind in ("context", "look", "gather"):
+            colour = blend(kind_colour("looking" if self._kind == "context" else "memory", self._theme), colour, 0.7)
+        style = Qt.PenStyle.DashLine if self._kind == "folded" else Qt.PenStyle.SolidLine
+        painter.setPen(QPen(colour, 2.0 if strong else 1.2, style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(self._path)
-        end, angle = self._path.pointAtPercent(1.0), self._path.angleAtPercent(1.0)
-        painter.save()
-        painter.translate(end)
-        painter.rotate(-angle)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
-        painter.drawPolygon(QPolygonF([QPointF(0, 0), QPointF(-6, -3.2), QPointF(-6, 3.2)]))
-        painter.restore()
+        painter.drawPath(self._heads)
         if self._word is not None and option.levelOfDetailFromTransform(painter.worldTransform()) >= LEGIBLE:
             text, place = self._word
             painter.setPen(self._theme.colour("accent"))
@@ -543,12 +568,17 @@ class EdgeItem(QGraphicsItem):
             painter.drawText(QRectF(place.x() - 60, place.y() - 20, 120, 18), int(Qt.AlignmentFlag.AlignCenter), text)
 
 
+_HEAD = QPolygonF([QPointF(0, 0), QPointF(-6, -3.2), QPointF(-6, 3.2), QPointF(0, 0)])  # of an arrow
+
+
 # Where lines go
 
 
 def edge_items(figure: Figure, layout: Layout, theme: Theme, base: QFont) -> list[EdgeItem]:
     items: list[EdgeItem] = []
     drawn: set[tuple[str, str, str]] = set()
+    in_columns: dict[tuple[float, str], list[QPainterPath]] = {}
+    many = sum(in_grid(slot.node) for slot in layout.slots) > 0 and len(figure.edges) > MANY
     for edge in figure.edges:
         source, target = layout.slot(edge.source), layout.slot(edge.target)
         if source is None or target is None or source is target:
@@ -558,7 +588,12 @@ def edge_items(figure: Figure, layout: Layout, theme: Theme, base: QFont) -> lis
         drawn.add((source.id, target.id, edge.kind))
         if target.node is None and edge.kind != "flow":
             continue  # what goes on in there is folded away
-        items += [EdgeItem(path, edge.kind, word, theme, base) for path, word in _paths(edge, source, target, layout)]
+        for path, word in _paths(edge, source, target, layout):
+            if many and in_grid(source.node) and in_grid(target.node):
+                in_columns.setdefault((target.centre, edge.kind), []).append(path)
+            else:
+                items.append(EdgeItem([path], edge.kind, word, theme, base))
+    items += [EdgeItem(paths, kind, None, theme, base) for (_, kind), paths in in_columns.items()]
     return items
 
 
@@ -568,10 +603,17 @@ Path = tuple[QPainterPath, tuple[str, QPointF] | None]
 def _paths(edge: Edge, source: Slot, target: Slot, layout: Layout) -> list[Path]:
     start = _outlets(source)
     end = _inlets(target)
+    if in_grid(source.node) and in_grid(target.node) and edge.kind in _IN_GRID:
+        return [(_IN_GRID[edge.kind](source, target), None)]
     if edge.kind == "look":
         return [(_drop(source, target), None)]
-    if in_grid(source.node) and in_grid(target.node) and abs(source.axis - target.axis) > 1:
-        return [(_between_lanes(source, target, edge.kind), None)]
+    if in_grid(source.node) and in_grid(target.node):
+        if abs(source.axis - target.axis) > 1:
+            return [(_between_lanes(source, target, edge.kind), None)]
+        if target.centre < source.centre:  # what reads backwards
+            path = QPainterPath(QPointF(source.x - 2, source.axis))
+            path.lineTo(QPointF(target.x + target.width + 1.5, target.axis))
+            return [(path, None)]
     if edge.kind == "bypass":
         middle = (_branch(source, target, layout).x() + target.centre) / 2
         word = (tr("identity"), QPointF(middle, target.axis - layout.arcs))
@@ -656,6 +698,59 @@ def _between_lanes(source: Slot, target: Slot, kind: str) -> QPainterPath:
     path = QPainterPath(start)
     bend = QPointF(0, (end.y() - start.y()) / 2)
     path.cubicTo(start + bend, end - bend, end)
+    return path
+
+
+def _beside(source: Slot, target: Slot) -> QPainterPath:
+    """In one column along its left side, past what lies in between. All from one source share the way."""
+    aside, end = source.x - 12, QPointF(target.x - 1.5, target.axis + (7 if target.axis < source.axis else -7))
+    return _along(QPointF(source.x, source.axis), [QPointF(aside, source.axis), QPointF(aside, end.y())], end, 6)
+
+
+def _over(source: Slot, target: Slot) -> QPainterPath:
+    """From above one node over the others of its lane to another column, and down from there. All to one target share
+    the way."""
+    over = source.y - 13
+    end = QPointF(target.centre, target.y - 1.5)
+    return _along(QPointF(source.centre, source.y), [QPointF(source.centre, over), QPointF(end.x(), over)], end, 8)
+
+
+def _into(source: Slot, target: Slot) -> QPainterPath:
+    """From the side of one node over the others of its lane to one of them. All from one source share the way."""
+    over, start = target.y - 11, QPointF(source.x + source.width, source.axis)
+    aside, end = start.x() + 12, QPointF(target.x + 14, target.y - 1.5)
+    return _along(start, [QPointF(aside, start.y()), QPointF(aside, over), QPointF(end.x(), over)], end, 7)
+
+
+def _again(source: Slot, target: Slot) -> QPainterPath:
+    """What was said goes in for the next: through the gap before its column."""
+    between, start = target.x - 19, QPointF(source.x + source.width, source.axis)
+    end = QPointF(target.x - 1.5, target.axis)
+    return _along(start, [QPointF(between, start.y()), QPointF(between, end.y())], end, 10)
+
+
+def _through(source: Slot, target: Slot) -> QPainterPath:
+    """Straight up, through layers that are folded away."""
+    path = QPainterPath(QPointF(source.centre, source.y))
+    path.lineTo(QPointF(target.centre, target.y + target.height + 1.5))
+    return path
+
+
+_IN_GRID = {
+    "aside": _beside,
+    "context": _beside,
+    "gather": _over,
+    "look": _into,
+    "again": _again,
+    "folded": _through,
+}
+
+
+def _along(start: QPointF, corners: list[QPointF], end: QPointF, radius: float) -> QPainterPath:
+    path = QPainterPath(start)
+    for corner, after in zip(corners, [*corners[1:], end], strict=True):
+        _round(path, corner, after, radius)
+    path.lineTo(end)
     return path
 
 

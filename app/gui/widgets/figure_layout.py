@@ -23,6 +23,7 @@ ROW_GAP = 40.0
 LANE_GAP = 26.0
 CHIP_GLANCE = 20.0  # room on a chip for its values
 LETTER, STRIP_WIDTH, STRIP_HEIGHT, STRIP_GAP = 14.0, 84.0, 12.0, 3.0  # a strip of values, and its name before it
+NARROW_WIDTH, NARROW_HEIGHT = 56.0, 16.0  # of the only strip of a node, which needs no name
 TILE_WIDTH, TILE_HEIGHT = 92.0, 72.0  # a picture on a chip, at most
 COLUMN_GAP = 44.0  # lines between two columns have room
 BELOW = 56.0  # from the main line to the grid under it
@@ -306,6 +307,8 @@ def _grid(figure: Figure, words: Words, line: float, head: float) -> Layout:
 
 def _chip(node: Node, words: Words, line: float) -> tuple[float, float]:
     """Width and height that a small node needs."""
+    if node.strips and not node.strips[0].name:
+        return NARROW_WIDTH + 12, NARROW_HEIGHT + 12
     if node.strips:
         title = 0.0 if node.word else line
         return LETTER + STRIP_WIDTH + 12, len(node.strips) * (STRIP_HEIGHT + STRIP_GAP) - STRIP_GAP + 12 + title

@@ -70,15 +70,21 @@ def signed_picture(values: np.ndarray, zero: QColor) -> QImage:
     """uint8 (h, w), a pixel a value: 128 is nothing and has the colour `zero`, more is blue, less is orange."""
     height, width = values.shape
     made = QImage(values.tobytes(), width, height, width, QImage.Format.Format_Indexed8).copy()
+    made.setColorTable(_signed(zero.rgb()))
+    return made
+
+
+@cache
+def _signed(zero: int) -> list[int]:
+    """256 colours, as QImage's colour tables have them, around one that is nothing."""
+    middle = QColor.fromRgb(zero).getRgb()[:3]  # type: ignore[index]
     table = []
     for k in range(256):
         size = min(abs(k - 128) / 127, 1.0) ** 0.7
-        side = side_colour(against=k < 128)
-        pairs = zip(side.getRgb()[:3], zero.getRgb()[:3], strict=True)  # type: ignore[index]
+        pairs = zip(side_colour(against=k < 128).getRgb()[:3], middle, strict=True)  # type: ignore[index]
         red, green, blue = (round(a * size + b * (1 - size)) for a, b in pairs)
         table.append(0xFF000000 | red << 16 | green << 8 | blue)
-    made.setColorTable(table)
-    return made
+    return table
 
 
 def side_colour(against: bool) -> QColor:
