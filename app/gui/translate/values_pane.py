@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from app.engines.figure_translate import TranslationFigure
 
 
+LABEL = 10  # letters under a tile
+
+
 class ValuesPane(BarsPane):
     def show_values(self, node: Node, drawn: TranslationFigure) -> None:
         self.entitle(node)
@@ -32,10 +35,8 @@ class ValuesPane(BarsPane):
         elif node.kind == "looking":
             self._show_look(drawn, int(place))
         elif node.kind == "memory":
-            words = self.tr(
-                "What the encoder has made of {0} wordpieces, a row each: {1} numbers that the attention reads."
-            )
-            self._show_rows(node.title, drawn.memory, words.format(*drawn.memory.shape))
+            words = self.tr("What the encoder has made of each wordpiece: {0} numbers, which the attention reads.")
+            self._show_pieces(drawn.read, drawn.memory, words)
         elif layer == "attention":
             words = self.tr("How each of {0} wordpieces out (rows) looked at {1} wordpieces in (columns).")
             tile = Tile(np.round(255 * drawn.attention).astype(np.uint8), "", node.title, reads=drawn.attention)
@@ -70,17 +71,20 @@ class ValuesPane(BarsPane):
         """One layer over the whole sentence."""
         stack, _, which = node.id.partition(".")
         rows = drawn.embedded[which] if stack == "embedding" else drawn.layers[node.id].gates["h"]
-        words = self.tr("All {0} wordpieces, a row each, and what {1} makes of them: {2} units.")
-        self._show_rows(node.title, rows, words.format(rows.shape[0], node.title, rows.shape[1]))
-
-    def _show_rows(self, title: str, rows: np.ndarray, words: str) -> None:
-        """(pieces, width)"""
-        most = float(np.abs(rows).max()) or 1.0
-        shown = np.round(127.5 + 127.5 * rows / most).astype(np.uint8)
-        tile = Tile(shown, "", title, signed=True, reads=rows)
-        self.show_sections(
-            [Section("", (tile,))], f"{words} {self.tr('−{0} (orange) to {0} (blue)').format(number(most))}"
+        pieces = (
+            drawn.read if stack == "encoder" or which == "read" else drawn.given if which == "given" else drawn.said
         )
+        self._show_pieces(pieces, rows, self.tr("What it says at each wordpiece, {0} units, row by row."))
+
+    def _show_pieces(self, pieces: tuple[str, ...], rows: np.ndarray, words: str) -> None:
+        """(pieces, width): a tile for each, all on one scale."""
+        most = float(np.abs(rows).max()) or 1.0
+        tiles = tuple(
+            units(row, piece if len(piece) <= LABEL else piece[: LABEL - 1] + "…", quoted(piece), True, most)
+            for piece, row in zip(pieces, rows, strict=True)
+        )
+        scale = self.tr("−{0} (orange) to {0} (blue)").format(number(most))
+        self.show_sections([Section(scale, tiles)], words.format(rows.shape[1]))
 
     def _show_said(self, drawn: TranslationFigure, place: int) -> None:
         said, p = drawn.said[place], drawn.p[place]

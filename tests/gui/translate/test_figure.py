@@ -149,7 +149,8 @@ def test_a_click_shows_values(tab: Any, qtbot: Any) -> None:
     tab.open_maps("decoder.1:0")
     assert len(pane.grid.tiles) == 6  # nothing is added in the first layers
     tab.open_maps("decoder.3")
-    assert pane.grid.tiles[0].reads.shape == (len(made.said), 16)
+    assert [tile.label for tile in pane.grid.tiles] == list(made.said)
+    np.testing.assert_array_equal(pane.grid.tiles[2].reads.reshape(-1), made.layers["decoder.3"].gates["h"][2])
     tab.open_maps("attention")
     np.testing.assert_array_equal(pane.grid.tiles[0].reads, made.attention)
     for node in ("memory", "embedding.read", "embedding.given", "encoder.1.backward", "given:1", "read:0"):
