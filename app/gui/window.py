@@ -14,7 +14,6 @@ from PySide6.QtCore import QByteArray, QSize, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
-from app.gui.coming import Coming
 from app.gui.context import KEYS_KEY, Context, Panel, chosen_models
 from app.gui.machine import Machine
 from app.gui.menus import Doings, Menu
@@ -27,7 +26,11 @@ from app.worker import Notice
 LEAST = QSize(720, 520)
 FIRST = QSize(1280, 800)
 CLOSING = 1.2  # seconds for all threads together; with the settings and the end of the process, it stays below 2 s
-PANELS = (("app.gui.classify.panel", "ClassifyPanel"), ("app.gui.caption.panel", "CaptionPanel"))
+PANELS = (
+    ("app.gui.classify.panel", "ClassifyPanel"),
+    ("app.gui.caption.panel", "CaptionPanel"),
+    ("app.gui.translate.panel", "TranslatePanel"),
+)
 PANEL_ACTIONS = ("open", "open-folder", "paste", "copy", "save", "cancel", "inside")
 
 _log = logging.getLogger(__name__)
@@ -77,7 +80,7 @@ class MainWindow(QMainWindow):
 
     @property
     def panel(self) -> Panel | None:
-        """The panel in view; None where it is one that is still to come."""
+        """The panel in view; None where it can't be loaded."""
         page = self.tabs.currentWidget()
         return cast(Panel, page) if page is not None and hasattr(page, "open_paths") else None
 
@@ -106,8 +109,6 @@ class MainWindow(QMainWindow):
 
     def _page(self, number: int, title: str) -> QWidget:
         """A panel; where one of its libraries can't be loaded, a page that says so."""
-        if number == len(PANELS):
-            return Coming(self.context.theme, self)
         module, name = PANELS[number]
         try:
             page: QWidget = getattr(importlib.import_module(module), name)(self.context, self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
@@ -46,16 +47,18 @@ class SentencesView(QListWidget):
     def show_captions(self, captions: tuple[Caption, ...], chosen: int) -> None:
         if captions is not self._captions:
             self._captions = captions
-            self.clear()
-            for caption in captions:
-                item = QListWidgetItem(sentence(caption))
-                below = self.tr("log-probability {0} · score {1}").format(
-                    logprob(caption.logprob), logprob(caption.score)
-                )
-                item.setData(BELOW, below)
-                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{sentence(caption)} {below}")
-                self.addItem(item)
+            self.show_sentences([(sentence(caption), caption.logprob, caption.score) for caption in captions])
         self.setCurrentRow(chosen)
+
+    def show_sentences(self, sentences: Sequence[tuple[str, float, float]]) -> None:
+        """Each with its log-probability and its score."""
+        self.clear()
+        for words, log_p, score in sentences:
+            item = QListWidgetItem(words)
+            below = self.tr("log-probability {0} · score {1}").format(logprob(log_p), logprob(score))
+            item.setData(BELOW, below)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{words} {below}")
+            self.addItem(item)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

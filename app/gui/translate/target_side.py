@@ -1,0 +1,242 @@
+"""The right leaf: the translation, into which language, and which network says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import numbers
+from app.gui.caption.chooser import Chooser
+from app.gui.theme import QUARTER, STEP, WIDE, Theme, sized, tabular
+from app.gui.translate.choice import Choice, language_name
+from app.gui.translate.source_side import FOOT
+from app.gui.translate.text_field import TargetField
+from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.message_strip import Strips
+from app.gui.widgets.model_chip import ModelChip
+
+if TYPE_CHECKING:
+    from app.store.cards import Card
+
+
+class TargetSide(QWidget):
+    target_chosen = Signal(str)
+    swap_wanted = Signal()
+    copy_wanted = Signal()
+    save_wanted = Signal()
+    stop_wanted = Signal()
+    again_wanted = Signal()
+    models_wanted = Signal()
+    release_wanted = Signal(str)
+    download_wanted = Signal(str)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        # Made in reading order, as Tab follows it.
+        self.swap = self._tool("swap", self.tr("Swap the languages; the translation becomes the text"))
+        self.swap.clicked.connect(self.swap_wanted)
+        self.language = Chooser(self)
+        self.language.setAccessibleName(self.tr("Language of the translation"))
+        self.language.setToolTip(self.tr("Language of the translation"))
+        self.language.activated.connect(lambda _: self.target_chosen.emit(self.language.currentData()))
+        self.chip: ModelChip | None = None
+        self._chip_place = QHBoxLayout()
+        self.copy = self._tool("copy", self.tr("Copy the translation (Ctrl+C)"))
+        self.copy.clicked.connect(self.copy_wanted)
+        self.save = self._tool("save", self.tr("Save the translation (Ctrl+S)"))
+        self.save.clicked.connect(self.save_wanted)
+        top = QHBoxLayout()
+        top.setSpacing(QUARTER)
+        top.addWidget(self.swap)
+        top.addWidget(self.language)
+        top.addSpacing(STEP)
+        top.addLayout(self._chip_place, 1)
+        top.addWidget(self.copy)
+        top.addWidget(self.save)
+
+        self.strips = Strips(theme, self)  # why there is no translation
+        self.field = TargetField(theme, self)
+        self.reading = ElidedLabel("", self)  # of the word that is looked at
+        self.far = ElidedLabel("", self, Qt.TextElideMode.ElideLeft)
+        for label in (self.reading, self.far):
+            sized(label, "secondary")
+            label.setFont(tabular(label.font()))
+        self.far.setProperty("quiet", True)
+        self.far.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.stop = self._tool("close", self.tr("Stop translating (Esc)"), "secondary")
+        self.stop.clicked.connect(self.stop_wanted)
+        policy = self.stop.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.stop.setSizePolicy(policy)
+        self.go_on = QPushButton(self.tr("Go on"), self)
+        self.go_on.setProperty("flat", True)
+        self.go_on.clicked.connect(self.again_wanted)
+        foot = QWidget(self)
+        foot.setFixedHeight(FOOT)
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(STEP, 0, 0, 0)
+        row.setSpacing(STEP)
+        row.addWidget(self.reading, 3)
+        row.addWidget(self.far, 2)
+        row.addWidget(self.go_on)
+        row.addWidget(self.stop)
+
+        self._answer = QWidget(self)
+        inner = QVBoxLayout(self._answer)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(QUARTER)
+        inner.addWidget(self.strips)
+        inner.addWidget(self.field, 1)
+        inner.addWidget(foot)
+        self.absent = Absent(self)
+        self.absent.models_wanted.connect(self.models_wanted)
+        self.absent.download_wanted.connect(self.download_wanted)
+        self.pages = QStackedWidget(self)
+        self.pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.pages.setMinimumHeight(80)
+        self.pages.addWidget(self._answer)
+        self.pages.addWidget(self.absent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(STEP, STEP, STEP, QUARTER)
+        column.setSpacing(QUARTER)
+        column.addLayout(top)
+        column.addWidget(self.pages, 1)
+        self.setMinimumWidth(260)
+        self.show_progress(0, 0, False, False)
+        self.offer(False)
+
+    # What can be done
+
+    def show_choice(self, choice: Choice) -> None:
+        entries = [(language_name(code), code) for code in choice.targets() or (choice.target,)]
+        now = [(self.language.itemText(k), self.language.itemData(k)) for k in range(self.language.count())]
+        if entries != now:
+            self.language.clear()
+            for words, code in entries:
+                self.language.addItem(words, code)
+        self.language.setCurrentIndex(self.language.findData(choice.target))
+        self.language.setVisible(choice.ready)
+        self.language.setEnabled(len(entries) > 1)
+        self.swap.setVisible(choice.ready)
+        self.swap.setEnabled(choice.can_swap())
+        self._show_card(choice.card)
+        self.absent.show_card(choice.card, choice.damaged, choice.unmeasured)
+        self.pages.setCurrentWidget(self._answer if choice.ready else self.absent)
+        if choice.card is not None:
+            self.field.setToolTip(choice.card.limits)
+
+    def _show_card(self, card: Card | None) -> None:
+        if self.chip is not None and (card is None or card != self.chip.card):
+            self._chip_place.removeWidget(self.chip)
+            self.chip.hide()
+            self.chip.deleteLater()
+            self.chip = None
+        if card is not None and self.chip is None:
+            self.chip = ModelChip(card, "ready", self._theme, self)
+            self.chip.models_wanted.connect(self.models_wanted)
+            self.chip.release_wanted.connect(self.release_wanted)
+            self.chip.download_wanted.connect(self.download_wanted)
+            self._chip_place.addWidget(self.chip)
+            QWidget.setTabOrder(self.language, self.chip)
+            QWidget.setTabOrder(self.chip, self.copy)
+
+    def offer(self, translation: bool) -> None:
+        """Whether there is something to copy and save."""
+        self.copy.setEnabled(translation)
+        self.save.setEnabled(translation)
+
+    # What is said
+
+    def show_progress(self, done: int, total: int, working: bool, stopped: bool) -> None:
+        """Sentences, of a text that takes long enough to be told."""
+        self.stop.setVisible(working and total > 1)
+        self.go_on.setVisible(stopped and done < total)
+        words = ""
+        if done < total and (total > 1 or stopped) and (working or stopped):
+            words = self.tr("{0} of {1} sentences").format(numbers.whole(done), numbers.whole(total))
+        self.far.setText(words)
+
+    def _tool(self, icon: str, words: str, role: str = "text") -> QToolButton:
+        button = QToolButton(self)
+        button.setIcon(self._theme.icon(icon, role))
+        button.setIconSize(QSize(18, 18))
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return button
+
+
+class Absent(QWidget):
+    """No network is here that could translate: what it is, its size, one button where there is something to fetch."""
+
+    models_wanted = Signal()
+    download_wanted = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._card: Card | None = None
+        self.title = QLabel(self)
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title.setWordWrap(True)
+        sized(self.title, "title", bold=True)
+        self.words = QLabel(self)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setWordWrap(True)
+        self.words.setProperty("quiet", True)
+        self.download = QPushButton(self)
+        self.download.setProperty("primary", True)
+        self.download.clicked.connect(lambda: self.download_wanted.emit(self._card.id if self._card else ""))
+        self.models = QPushButton(self.tr("All models…"), self)
+        self.models.clicked.connect(self.models_wanted)
+        row = QHBoxLayout()
+        row.setSpacing(STEP)
+        row.addWidget(self.download)
+        row.addWidget(self.models)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(WIDE, WIDE, WIDE, STEP)
+        column.setSpacing(STEP)
+        column.addWidget(self.title)
+        column.addWidget(self.words)
+        column.addSpacing(STEP)
+        column.addLayout(row)
+        column.addStretch(1)
+
+    def show_card(self, card: Card | None, damaged: bool, unmeasured: bool) -> None:
+        """`unmeasured`: its file is here, but what nobody has measured is not offered."""
+        self._card = card
+        self.download.setVisible(card is not None and bool(card.addresses) and not unmeasured)
+        if card is None:
+            self.title.setText(self.tr("There is no translator in this installation."))
+            self.words.setText(
+                self.tr(
+                    "What you type stays here, and is translated as soon as a network for it is there. "
+                    "The other panels work."
+                )
+            )
+            return
+        if unmeasured:
+            why = self.tr("It is here, but it has not been measured how well it translates, so it isn't offered.")
+        elif card.addresses:
+            why = self.tr("Its file is damaged.") if damaged else self.tr("It is not on this machine yet.")
+        elif damaged:
+            why = self.tr("Its file is damaged: install Triptych again. The other panels work.")
+        else:
+            why = self.tr("Its file is missing: install Triptych again. The other panels work.")
+        self.title.setText(self.tr("{0} can't translate now").format(card.name))
+        self.words.setText(f"{card.summary}\n\n{why}")
+        size = numbers.size(card.approximate_size)
+        self.download.setText(self.tr("Download ({0})").format(size))
+        self.download.setAccessibleName(self.tr("Download {0}, {1}").format(card.name, size))
