@@ -33,6 +33,7 @@ LIBRARIES = (
     Library("openvino", "openvino", "running networks fast on the processor", optional=True),
     Library("cv2", "opencv-python-headless", "cameras and videos", optional=True),
     Library("safetensors", "safetensors", "reading weights"),
+    Library("google_crc32c", "google-crc32c", "converting TensorFlow's checkpoints", optional=True),
     Library("sentencepiece", "sentencepiece", "translating", optional=True),
     Library("sentencex", "sentencex", "finding the sentences of a text", optional=True),
     Library("py3langid", "py3langid", "guessing the language of a text", optional=True),
