@@ -15,8 +15,10 @@ from app.cli.classify import DEFAULT_MODELS, chosen, named, some_path
 from app.cli.output import CommandError, UsageError, duration, json_line, line, prepare_json, say, styled, unicode_out
 
 if TYPE_CHECKING:
+    from app.cli.interpreter import Interpreter
     from app.engines.caption import Caption, Described, DescribedFile
     from app.store.cards import Card
+    from app.store.catalog import Store
 
 EPILOG = """\
 examples:
@@ -24,7 +26,7 @@ examples:
   triptych caption holiday/ --beam 5 --json > captions.jsonl
   triptych caption photo.jpg --attention strips/
   triptych caption film.mp4 --srt film.srt --every 1
-  triptych caption --camera 0 --seconds 10
+  triptych caption --camera 0 --seconds 10 --to de
 
 --json prints one object a line for each picture, as soon as it is there:
   {"path": "dog.jpg", "caption": "a dog runs through the grass", "logprob": -7.3,
@@ -33,7 +35,8 @@ examples:
 logprob is the natural logarithm of the sentence's probability, p a word's given those before it. A picture that can't
 be opened gives {"path": …, "error": …}; the rest goes on. Of a video and a camera it is one object a caption:
   {"path": "film.mp4", "begin": 1.5, "end": 4.2, "caption": …, "logprob": …, "words": …}
-Their captions hold still as they do in the window; times are seconds of the video's own clock.
+Their captions hold still as they do in the window; times are seconds of the video's own clock. With --to each object
+has a "translation", and files have both.
 
 exit codes: 0; 1 where a picture, the video or the camera failed; 2 for wrong usage; 130 after Ctrl-C
 """
@@ -77,6 +80,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     command.add_argument(
         "--seconds", type=_seconds, metavar="S", help="how long to look through the camera (default: until Ctrl-C)"
     )
+    command.add_argument(
+        "--to", type=language, metavar="LANGUAGE", help="also in German (de), French (fr) or Spanish (es)"
+    )
     command.add_argument("--overwrite", action="store_true", help="files that are there may be written over")
     command.add_argument(
         "--device",
@@ -107,6 +113,18 @@ def _seconds(text: str) -> float:
     if not (math.isfinite(number) and 0.01 <= number <= 1e6):
         raise argparse.ArgumentTypeError(f"“{text}” is not a number of seconds above zero")
     return number
+
+
+def language(text: str) -> str:
+    """A language's code, from code or name."""
+    from app.cli.translate import LANGUAGES
+
+    others = {code: name for code, name in LANGUAGES.items() if code != "en"}
+    for code, name in others.items():
+        if text.lower() in (code, name.lower()):
+            return code
+    known = ", ".join(f"{code} ({name})" for code, name in others.items())
+    raise argparse.ArgumentTypeError(f"“{text}” is none of the languages: {known}")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -180,12 +198,13 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
     if paths:
         with ExitStack() as stack:
             store = Store()
+            interpret = interpreter(stack, store, options)
             engine = stack.enter_context(Asked("caption", lambda: CaptionEngine(store, options.device)))
             try:
                 for result in engine.partials(DescribeFiles(tuple(paths), card.id, options.beam)):
                     name = names[tally.pictures]
                     tally.pictures += 1
-                    tally.failed += not _show(name, result, options.json, strips)
+                    tally.failed += not _show(name, result, options.json, strips, interpret)
             except KeyboardInterrupt:
                 words = f"Cancelled after {tally.pictures} of {len(paths)} pictures."
                 raise KeyboardInterrupt(words) from None
@@ -195,15 +214,25 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
     return 1 if tally.failed else 0
 
 
-def _show(name: str, result: DescribedFile, json: bool, strips: _Strips | None) -> bool:
+def interpreter(stack: ExitStack, store: Store, options: argparse.Namespace) -> Interpreter | None:
+    """What translates captions; None where they are to stay English. Raises UsageError."""
+    if options.to is None:
+        return None
+    from app.cli.interpreter import Interpreter
+
+    return stack.enter_context(Interpreter(store, options.to, options.device))
+
+
+def _show(name: str, result: DescribedFile, json: bool, strips: _Strips | None, interpret: Interpreter | None) -> bool:
     """Whether all went well."""
     if result.described is None:
         _fail(name, result.error or "", json)
         return False
+    translation = interpret(result.described.captions[0].text) if interpret is not None else None
     if json:
-        line(json_line(as_json(name, result.described)))
+        line(json_line(as_json(name, result.described, translation)))
     else:
-        line(as_text(name, result.described))
+        line(as_text(name, result.described, translation))
     if strips is not None:
         try:
             strips.write(result.path, result.described.captions[0])
@@ -220,12 +249,13 @@ def _fail(name: str, sentence: str, json: bool) -> None:
         say(styled(sentence, "red"))
 
 
-def as_json(path: str, described: Described) -> dict[str, Any]:
+def as_json(path: str, described: Described, translation: str | None = None) -> dict[str, Any]:
     """One picture, as `caption --json` prints it."""
     best, *others = described.captions
     return {
         "path": path,
         "caption": best.text,
+        **({"translation": translation} if translation is not None else {}),
         "logprob": round(best.logprob, 4),
         "words": words_of(best),
         "alternatives": [{"caption": other.text, "logprob": round(other.logprob, 4)} for other in others],
@@ -237,16 +267,17 @@ def words_of(caption: Caption) -> list[dict[str, Any]]:
     return [{"word": word.text, "p": round(word.p, 6)} for word in caption.words]
 
 
-def as_text(path: str, described: Described) -> str:
+def as_text(path: str, described: Described, translation: str | None = None) -> str:
     """One picture for a person:
     dog.jpg
       a dog runs through the grass
+      Ein Hund läuft durch das Gras.
       -7.3  a brown dog runs
       captioner · 18 ms · CPU
     """
     best, *others = described.captions
     shown = "".join(letter if letter.isprintable() else "�" for letter in path)
-    rows = [styled(shown, "bold"), f"  {best.text}"]
+    rows = [styled(shown, "bold"), f"  {best.text}", *([f"  {translation}"] if translation is not None else [])]
     rows += [styled(f"  {other.logprob:6.1f}  {other.text}", "dim") for other in others]
     dot = " · " if unicode_out() else ", "
     ms = f"{described.encoder_ms + described.decoder_ms:.0f} ms"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.asking import Asked
+from app.cli.caption import interpreter
 from app.cli.output import CommandError, UsageError, duration, json_line, line, say, styled
 from app.engines.caption import CaptionEngine, Describe, Described
 from app.engines.steady import Steady
@@ -33,6 +35,7 @@ class _Telling:
         self._overwrite = options.overwrite
         self._steady, self.timeline = Steady(), Timeline()
         self._told = 0
+        self.interpret: Callable[[str], str] | None = None  # into another language as well
         if self._srt is not None:  # told before the work, not after it
             if self._srt.suffix.lower() not in FORMATS:
                 raise UsageError(f"--srt wants a name that ends with {', '.join(FORMATS)}.")
@@ -50,6 +53,11 @@ class _Telling:
             self._tell_ended(all_but=1)
             if not self._json:
                 line(f"{_clock(self._steady.since)}  {caption.text}")
+            if self.interpret is not None:
+                translation = self.interpret(caption.text)
+                self.timeline.translate(caption.text, translation)
+                if not self._json:
+                    line(f"{' ' * len(_clock(self._steady.since))}  {translation}")
         self.timeline.lasts(frame.time)
 
     def break_off(self, at: float) -> None:
@@ -83,6 +91,7 @@ class _Telling:
             "begin": round(entry.begin, 3),
             "end": round(entry.end, 3),
             "caption": entry.text,
+            **({"translation": entry.translation} if self.interpret is not None else {}),
             "logprob": round(entry.logprob, 4),
             "words": [{"word": word, "p": round(p, 6)} for word, p in entry.words],
         }
@@ -103,6 +112,7 @@ def video(path: Path, card: Card, options: argparse.Namespace) -> int:
         stack.callback(stream.close)
         length = stream.length
         store = Store()
+        telling.interpret = interpreter(stack, store, options)
         engine = stack.enter_context(Asked("caption", lambda: CaptionEngine(store, options.device)))
         try:
             for frame in every(stream, step, failures.append):
@@ -138,6 +148,7 @@ def camera(card: Card, options: argparse.Namespace) -> int:
     warned = ""
     with ExitStack() as stack:
         store = Store()
+        telling.interpret = interpreter(stack, store, options)
         engine = stack.enter_context(Asked("caption", lambda: CaptionEngine(store, options.device)))
         capture = Capture(source, stirred.set)
         stack.callback(capture.close)

@@ -43,6 +43,12 @@ class Entry:
     clock: int = 0
 
 
+def as_sentence(text: str) -> str:
+    """A caption with a capital letter and a full stop, as one reads it, hears it and translates it; a captioner says
+    neither."""
+    return text[:1].upper() + text[1:] + ("." if text else "")
+
+
 class Timeline:
     """Captions as they come; each lasts until the next one of its source, or until `stop`. The newest `most` are kept:
     a camera may look for days."""
@@ -104,8 +110,14 @@ class Timeline:
                 self._entries[self._open] = replace(last, end=time)
             self._open = -1
 
-    def translate(self, number: int, translation: str) -> None:
-        self._entries[number] = replace(self._entries[number], translation=translation)
+    def translate(self, text: str, translation: str | None) -> None:
+        """Of all captions that say so."""
+        for k, entry in enumerate(self._entries):
+            if entry.text == text:
+                self._entries[k] = replace(entry, translation=translation)
+
+    def forget_translations(self) -> None:
+        self._entries = [replace(entry, translation=None) for entry in self._entries]
 
     def clear(self) -> tuple[Entry, ...]:
         """Returns what was there."""

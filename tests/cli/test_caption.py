@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from app.cli import caption_time
 from app.cli.caption_time import _clock
 from app.store import locate
+from app.text.timeline import as_sentence
 from tests import captioners
 from tests.cli.conftest import Command
 from tests.conftest import CACHE
@@ -271,3 +273,53 @@ def test_the_captioner_is_among_the_models(command: Command) -> None:
     out, _ = command("models", "verify", "captioner")
     assert out.startswith("sound")
     assert "CIDEr 0.581, BLEU-4 0.225 on a test, measured by us" in out
+
+
+# In another language as well
+
+
+@pytest.fixture
+def parrot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A translator into German beside the captioner: it says the words backwards."""
+    from tests import parrots
+
+    weights = tmp_path / "weights"
+    shutil.copytree(captioners.folder(), weights)
+    parrots.install(monkeypatch, weights)
+
+
+def backwards(caption: str) -> str:
+    return " ".join(reversed(as_sentence(caption).split()))
+
+
+def test_pictures_in_another_language(command: Command, parrot: None, picture: Path) -> None:
+    out, _ = command("caption", picture, "--to", "German", "--json", "--beam", "1")
+    said = json.loads(out)
+    assert said["translation"] == backwards(said["caption"])
+    out, _ = command("caption", picture, "--to", "de", "--beam", "1")
+    assert out.splitlines()[1:3] == [f"  {said['caption']}", f"  {said['translation']}"]
+
+
+def test_subtitles_in_both_languages(command: Command, parrot: None, film: Path, tmp_path: Path) -> None:
+    target = tmp_path / "film.srt"
+    out, _ = command("caption", film, "--srt", target, "--every", "1", "--json", "--to", "de")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert told
+    assert all(one["translation"] == backwards(one["caption"]) for one in told)
+    events = list(pysubs2.load(str(target)))
+    assert [event.plaintext for event in events] == [f"{one['caption']}\n{one['translation']}" for one in told]
+    out, _ = command("caption", film, "--every", "4", "--to", "de")
+    first, second = out.splitlines()[:2]
+    assert second.strip() == backwards(first.split("  ", 1)[1])
+
+
+def test_a_language_that_nothing_translates_into(command: Command, parrot: None, picture: Path) -> None:
+    _, err = command("caption", picture, "--to", "fr", code=2)
+    assert "nothing here translates them into French: there is --to de." in err
+    _, err = command("caption", picture, "--to", "nl", code=2)
+    assert "“nl” is none of the languages: de (German), fr (French), es (Spanish)" in err
+
+
+def test_no_translator_at_all(command: Command, picture: Path) -> None:
+    _, err = command("caption", picture, "--to", "de", code=2)
+    assert "nothing here translates them into German: there is none." in err

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.text import timeline
-from app.text.timeline import Entry, ExistsError, Timeline, TimelineError, save
+from app.text.timeline import Entry, ExistsError, Timeline, TimelineError, as_sentence, save
 
 ENTRIES = (
     Entry(0.0, 1.5, "a dog runs", (("a", 0.9), ("dog", 0.75), ("runs", 0.5)), -1.25, "film.mp4"),
@@ -37,8 +37,15 @@ def test_captions_last_until_the_next() -> None:
         (0.25, 0.75, "a camera's"),
     ]
     assert line.entries[0].words == (("a", 0.9), ("dog", 0.8))
-    line.translate(1, "eine Katze")
-    assert line.entries[1].translation == "eine Katze"
+    line.say(3.0, "a cat")
+    line.translate("a cat", "eine Katze")
+    assert [entry.translation for entry in line.entries] == [None, "eine Katze", None, "eine Katze"]
+    line.forget_translations()
+    assert [entry.translation for entry in line.entries] == [None] * 4
+
+
+def test_captions_become_sentences() -> None:
+    assert [as_sentence(text) for text in ("a dog", "über den dächern", "")] == ["A dog.", "Über den dächern.", ""]
 
 
 def test_a_clock_that_goes_back_ends_nothing_before_its_beginning() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
@@ -47,6 +48,7 @@ BROAD = 560  # pixels across: from here on there is room for two columns
 class CaptionSide(QWidget):
     beam_chosen = Signal(int)
     raw_wanted = Signal(bool)
+    language_chosen = Signal(str)  # "" for none
     runner_picked = Signal(int)  # its place among the runners-up, from 0
     sentence_picked = Signal(int)  # its place in the beam
     own_words_wanted = Signal()  # the network's own sentence again
@@ -100,8 +102,14 @@ class CaptionSide(QWidget):
         controls = QHBoxLayout(self._controls)
         controls.setContentsMargins(0, 0, 0, 0)
         controls.setSpacing(STEP)
+        self.language = Chooser(self._controls)
+        self.language.setToolTip(self.tr("Captions in another language as well, under each and in what is saved"))
+        self.language.setAccessibleName(self.tr("Another language for captions"))
+        self.language.activated.connect(lambda _: self.language_chosen.emit(str(self.language.currentData())))
+        self.language.hide()
         controls.addWidget(self.beam)
         controls.addWidget(self.raw)
+        controls.addWidget(self.language)
         controls.addStretch(1)
 
         self.strips = Strips(theme, self)  # why there is no caption
@@ -155,7 +163,9 @@ class CaptionSide(QWidget):
 
         upper = QVBoxLayout()
         upper.setSpacing(STEP)
+        self.translation = TranslationLine(self)
         upper.addWidget(self.caption)
+        upper.addWidget(self.translation)
         upper.addLayout(line)
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._body.setSpacing(STEP)
@@ -215,6 +225,22 @@ class CaptionSide(QWidget):
         self.save_captions.setEnabled(timeline)
         self.save_strip.setEnabled(caption)
         self.save_picture.setEnabled(caption)
+
+    def show_languages(self, offered: Sequence[tuple[str, str, str]], chosen: str) -> None:
+        """`offered`: code, name, and why it can't be had, "" where it can. Without one that can there is no chooser."""
+        self.language.clear()
+        self.language.addItem(self.tr("English only"), "")
+        for code, name, why in offered:
+            self.language.addItem(self.tr("and {0}").format(name), code)
+            if why:
+                place = self.language.count() - 1
+                model = self.language.model()
+                assert isinstance(model, QStandardItemModel)
+                model.item(place).setEnabled(False)
+                self.language.setItemData(place, why, Qt.ItemDataRole.ToolTipRole)
+        self.language.setCurrentIndex(max(0, self.language.findData(chosen)))
+        self.language.setVisible(any(not why for _, _, why in offered))
+        self.translation.setVisible(bool(chosen))
 
     def show_about(self, words: str, forced: bool) -> None:
         """The line under the caption."""
@@ -283,6 +309,38 @@ class CaptionSide(QWidget):
         button.setToolTip(words)
         button.setAccessibleName(words)
         return button
+
+
+class TranslationLine(QLabel):
+    """Under the caption, the same in another language. Room for two lines is kept; a translation that is on its way
+    leaves the one before there, paler."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setContentsMargins(STEP, 0, 0, 0)
+        self.setAccessibleName(self.tr("Translation"))
+        sized(self, "title")
+        self.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
+        self.hide()
+
+    def show_translation(self, words: str) -> None:
+        if words and words != self.text() and self.isVisible() and QAccessible.isActive():
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
+        self.setText(words)
+        self._tell(waits=False)
+
+    def wait(self) -> None:
+        """The caption is another one already."""
+        self._tell(waits=True)
+
+    def _tell(self, waits: bool) -> None:
+        if self.isEnabled() == waits:
+            self.setEnabled(not waits)
+        self.setAccessibleDescription("" if waits else self.text())
 
 
 class _Absent(QWidget):

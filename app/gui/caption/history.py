@@ -31,6 +31,7 @@ SMALL = (128, 96)  # pixels that a small picture has at most
 TIME_ROLE = int(Qt.ItemDataRole.UserRole) + 1  # "0:12 – 0:15 · clip.mp4"
 KEY_ROLE = TIME_ROLE + 1  # the row, for thumbnails
 FAILED_ROLE = TIME_ROLE + 2
+TRANSLATION_ROLE = TIME_ROLE + 3  # "" for none
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -47,6 +48,8 @@ class Row:
     path: Path | None = None
     failed: bool = False
     jpeg: bytes = b""  # the small picture of a frame
+    said: str = ""  # as the network said it
+    translation: str = ""
 
     @property
     def when(self) -> str:
@@ -90,7 +93,7 @@ class History(QAbstractListModel):
         if self._lasting is not None and self._lasting.source == source:
             self._stretch(begin)
         self.timeline.say(begin, caption.text, _words(caption), caption.logprob, source)
-        self._lasting = Row(sentence(caption), source, begin, begin, jpeg=small(frame.pixels))
+        self._lasting = Row(sentence(caption), source, begin, begin, jpeg=small(frame.pixels), said=caption.text)
         self._append(self._lasting)
 
     def add(self, caption: Caption, begin: float, end: float, source: str, path: Path) -> None:
@@ -99,7 +102,7 @@ class History(QAbstractListModel):
 
         words = tuple(_words(caption))
         self.timeline.add(Entry(begin, end, caption.text, words, caption.logprob, source, clock=self._files))
-        self._append(Row(sentence(caption), source, begin, end, path))
+        self._append(Row(sentence(caption), source, begin, end, path, said=caption.text))
 
     def another_source(self) -> None:
         """What is said from now on has times of another clock."""
@@ -126,6 +129,23 @@ class History(QAbstractListModel):
         if time is not None:
             self._stretch(time)
         self._lasting = None
+
+    def translate(self, text: str, translation: str) -> None:
+        """Of all captions that say so."""
+        self.timeline.translate(text, translation)
+        for place, row in enumerate(self.rows):
+            if row.said == text and not row.failed and row.translation != translation:
+                row.translation = translation
+                index = self.index(place, 0)
+                self.dataChanged.emit(index, index, [TRANSLATION_ROLE])
+
+    def forget_translations(self) -> None:
+        """Another language is wanted, or none."""
+        self.timeline.forget_translations()
+        for row in self.rows:
+            row.translation = ""
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, 0), [TRANSLATION_ROLE])
 
     def clear(self) -> Forgotten:
         """Returns what `put_back` takes."""
@@ -184,16 +204,20 @@ class History(QAbstractListModel):
             return row
         if role == FAILED_ROLE:
             return row.failed
+        if role == TRANSLATION_ROLE:
+            return row.translation
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.text
+            return "\n".join(words for words in (row.text, row.translation) if words)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{row.when}, {row.text}"
+            return ", ".join(words for words in (row.when, row.text, row.translation) if words)
         return None
 
     def text_of(self, places: Iterable[int]) -> str:
-        """Lines to be pasted somewhere: the time, the caption."""
-        rows = [self.rows[place] for place in sorted(places)]
-        return "".join(f"{row.when}\t{row.text}\t{row.source}\n" for row in rows if not row.failed)
+        """Lines to be pasted somewhere: the time, the caption, its translation where there is one."""
+        rows = [self.rows[place] for place in sorted(places) if not self.rows[place].failed]
+        translated = any(row.translation for row in rows)
+        cells = [(row.when, row.text, *([row.translation] if translated else []), row.source) for row in rows]
+        return "".join("\t".join(row) + "\n" for row in cells)
 
 
 def _words(caption: Caption) -> list[tuple[str, float]]:

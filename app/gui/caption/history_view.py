@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import numbers
-from app.gui.caption.history import FAILED_ROLE, KEY_ROLE, TIME_ROLE, History, Row
+from app.gui.caption.history import FAILED_ROLE, KEY_ROLE, TIME_ROLE, TRANSLATION_ROLE, History, Row
 from app.gui.theme import CORNER, QUARTER, STEP, Theme, paint_icon, scaled, sized, tabular
 from app.gui.widgets.elided import ElidedLabel
 
@@ -140,7 +140,7 @@ class _Rows(QStyledItemDelegate):
         self._thumbnails, self._theme, self._list = history.thumbnails, theme, parent
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        lines = option.fontMetrics.height() + QFontMetrics(scaled(option.font, "secondary")).height()
+        lines = option.fontMetrics.height() + 2 * QFontMetrics(scaled(option.font, "secondary")).height()
         return QSize(200, max(PICTURE.height(), lines) + 2 * QUARTER)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -162,7 +162,8 @@ class _Rows(QStyledItemDelegate):
         small = scaled(option.font, "secondary")
         high, low = option.fontMetrics.height(), QFontMetrics(small).height()
         words = QRect(picture.right() + 2 * STEP, 0, place.right() - picture.right() - 3 * STEP, high)
-        words.moveTop(place.center().y() - (high + low) // 2)
+        translation = index.data(TRANSLATION_ROLE)
+        words.moveTop(place.center().y() - (high + low * (2 if translation else 1)) // 2)
         elide = Qt.TextElideMode.ElideRight
         painter.setPen(self._theme.colour("text"))
         left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -170,6 +171,9 @@ class _Rows(QStyledItemDelegate):
         words.translate(0, high)
         words.setHeight(low)
         painter.setFont(tabular(small))
+        if translation:
+            painter.drawText(words, left, QFontMetrics(small).elidedText(translation, elide, words.width()))
+            words.translate(0, low)
         painter.setPen(self._theme.colour("secondary"))
         below = QFontMetrics(tabular(small)).elidedText(index.data(TIME_ROLE), elide, words.width())
         painter.drawText(words, left, below)

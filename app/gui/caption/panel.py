@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QObject, Qt, QTimer, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
 
@@ -17,6 +17,7 @@ from app.gui.caption.intake import offer
 from app.gui.caption.live_side import LiveSide
 from app.gui.caption.reading import Reading
 from app.gui.caption.session import PANEL, Answer, Kind, Session
+from app.gui.caption.translating import LANGUAGES, Translations
 from app.gui.caption.watching import Watching
 from app.gui.caption.wording import pace, sentence
 from app.gui.classify import intake
@@ -57,6 +58,7 @@ class CaptionPanel(Leaves):
         self.files = Files(self)
         self.history = History(self)
         self.run = FilesRun(context, self.session, self)
+        self.translations = Translations(context, self)
         self.card: Card | None = None
         self._shown = False
         self._cleared: MessageStrip | None = None
@@ -75,6 +77,7 @@ class CaptionPanel(Leaves):
         self.right.raw.setChecked(settings.value("caption.raw", False))
         self.left.attention.strength.setValue(settings.value("caption.strength", STRENGTH))
         self.left.attention.set_heat(settings.value("caption.attention", True))
+        self.translations.choose(settings.value("caption.language", ""))
         self.models_changed()
         self.reading.show()
 
@@ -125,6 +128,7 @@ class CaptionPanel(Leaves):
         left.attention.heat_wanted.connect(self._turn_attention)
         left.attention.strength_changed.connect(self._set_strength)
         right.beam_chosen.connect(self._set_beam)
+        right.language_chosen.connect(self._choose_language)
         right.raw_wanted.connect(lambda on: self._context.settings.set("caption.raw", on))
         right.copy_wanted.connect(self.copy)
         right.save_picture_wanted.connect(self.save_picture)
@@ -134,6 +138,9 @@ class CaptionPanel(Leaves):
         right.download_wanted.connect(self._context.downloads.start)
         right.release_wanted.connect(self._release)
         self.reading.shown.connect(self._offer)
+        self.reading.shown.connect(self._translate_shown)
+        self.translations.found.connect(self._translated)
+        self.translations.failed.connect(self._not_translated)
         self.reading.said.connect(self._said)
         self.reading.holds.connect(lambda answer: self.history.hold(answer.frame.time))
         self.history.counted.connect(self._offer)
@@ -180,7 +187,8 @@ class CaptionPanel(Leaves):
         if timeline is not None and timeline.isAncestorOf(self._focused()):
             self.copy_captions(cast("HistoryView", timeline).places())
         elif caption is not None:
-            self._put(sentence(caption))
+            translation = self.translations.known(caption.text)
+            self._put("\n".join(words for words in (sentence(caption), translation) if words))
 
     def copy_captions(self, places: list[int]) -> None:
         if places:
@@ -316,11 +324,13 @@ class CaptionPanel(Leaves):
         self.right.show_model(self.card, bool(ready), damaged)
         self._tell_chip()
         self.session.set_model(self.card.id if ready and self.card is not None else "")
+        self._show_languages()
         if (figure := self.inside.view("figure")) is not None:
             figure.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self, timeout: float = 1.0) -> None:
         self._tell_timer.stop()
+        self.translations.close()
         self.inside.close_views()
         self.watching.watch_cameras(False)
         threads = [*self.files.threads(), *self.run.stop(), *self.session.close(), *self.thumbnails.stop()]
@@ -376,6 +386,7 @@ class CaptionPanel(Leaves):
         """Another sentence holds now. A slide show is written down as a whole, by `_file_described`."""
         if self.session.kind is not Kind.SLIDES:
             self.history.say(answer.caption, since, answer.frame.name, answer.frame)
+            self.translations.want(answer.caption.text)
             if not self.session.playing:
                 self.history.stop(answer.frame.time)
 
@@ -407,6 +418,7 @@ class CaptionPanel(Leaves):
         elif found.described.captions:
             begin = number * Pictures.seconds  # its turn in the slide show
             self.history.add(found.described.captions[0], begin, begin + Pictures.seconds, name, found.path)
+            self.translations.want_older([found.described.captions[0].text])
 
     def _go_to(self, row: Row) -> None:
         """The moment of a video, or the picture, that a caption of the timeline is about."""
@@ -448,6 +460,55 @@ class CaptionPanel(Leaves):
         self._context.settings.set("caption.beam", beam)
         self.reading.forget()
         self.session.set_beam(beam)
+
+    def _show_languages(self) -> None:
+        from app.text.languages import NAMES
+
+        before = self.translations.language
+        self.translations.look()
+        offered = self.translations.offered
+        why = self.tr("No translator from English into {0} whose quality is measured is on this machine.")
+        names = [(code, QCoreApplication.translate("Translate", NAMES[code])) for code in LANGUAGES]
+        self.right.show_languages(
+            [(code, name, "" if code in offered else why.format(name)) for code, name in names],
+            self.translations.language,
+        )
+        if self.translations.language != before:
+            self._translate_all()
+
+    def _choose_language(self, language: str) -> None:
+        self._context.settings.set("caption.language", language)
+        self.translations.choose(language)
+        self.right.translation.setVisible(bool(language))
+        self._translate_all()
+
+    def _translate_all(self) -> None:
+        """In the language that is wanted now: the caption that stands there, then those that were said before."""
+        self.history.forget_translations()
+        self.right.translation.show_translation("")
+        self._translate_shown()
+        self.translations.want_older(row.said for row in self.history.rows if not row.failed)
+
+    def _translate_shown(self) -> None:
+        caption = self.reading.caption
+        if caption is None:
+            self.right.translation.show_translation("")
+        elif self.translations.language:
+            self.right.translation.wait()
+            self.translations.want(caption.text)
+
+    def _translated(self, text: str, translation: str) -> None:
+        caption = self.reading.caption
+        if caption is not None and caption.text == text:
+            self.right.translation.show_translation(translation)
+        self.history.translate(text, translation)
+
+    def _not_translated(self, words: str) -> None:
+        self.say("error", words, ((self.tr("Try again"), self._translate_again),))
+
+    def _translate_again(self) -> None:
+        self.translations.again()
+        self._translate_all()
 
     def _turn_attention(self, on: bool) -> None:
         self._context.settings.set("caption.attention", on)
