@@ -45,8 +45,8 @@ def headline(score: Measurement) -> str:
 
 
 def plain(value: float) -> str:
-    """A score that is no percentage: "0.581"."""
-    return QLocale().toString(value, "f", 3)
+    """A score that is no percentage: "0.581"; one of a hundred, such as BLEU: "24.1"."""
+    return QLocale().toString(value, "f", 3 if 0 < abs(value) < 2 else 1)
 
 
 def millions(count: int | None) -> str:
