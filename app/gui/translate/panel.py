@@ -354,6 +354,7 @@ class TranslatePanel(Leaves):
         field = self.left.field
         text, unit = field.text, field.textCursor().position()
         self.left.show_count(text)
+        self.left.show_choice(self.choice)
         self.left.strips.settle()
         self.session.edit(text, Units(text).place(unit))
 

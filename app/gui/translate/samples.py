@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.gui.theme import STEP, sized
+from app.gui.theme import STEP, WIDE, sized
 from app.gui.translate.choice import language_name
 from app.gui.translate.text_field import SourceField
 from app.store.locate import bundled
 
 MOST = 4
-LOWEST, NARROW = 150, 420  # pixels of the field: below, there is no room for them, or for two only
+LOWEST = 130  # pixels of the field: below, there is no room for them
 
 
 def tr(text: str) -> str:
@@ -30,7 +30,7 @@ class Sample:
 
 def samples(languages: tuple[str, ...]) -> list[Sample]:
     """Of these languages in turn."""
-    titles = {"station": tr("At the station"), "letter": tr("A letter"), "list": tr("A list"), "garden": tr("A garden")}
+    titles = {"station": tr("A journey"), "letter": tr("A letter"), "list": tr("A list"), "garden": tr("A garden")}
     folder = bundled("assets") / "samples" / "texts"
     found = []
     for k, (name, title) in enumerate(titles.items()):
@@ -41,7 +41,7 @@ def samples(languages: tuple[str, ...]) -> list[Sample]:
 
 
 class SampleTexts(QWidget):
-    """Lies over the lower part of the field while that is empty."""
+    """Lies over the field, under what stands there while it is empty."""
 
     chosen = Signal(object)  # Sample
 
@@ -96,6 +96,8 @@ class SampleTexts(QWidget):
         for button in self.buttons:  # as many as there is room for
             used += button.sizeHint().width() + STEP
             button.setVisible(used <= width + STEP)
-        height = self.sizeHint().height()
-        self.setGeometry(room.x() + 2 * STEP, room.bottom() - height - 2 * STEP, width, height)
+        words = room.adjusted(STEP, STEP, -STEP, 0)
+        wrapped = int(Qt.TextFlag.TextWordWrap)
+        below = self._field.fontMetrics().boundingRect(words, wrapped, self._field.placeholderText()).bottom()
+        self.setGeometry(room.x() + STEP, below + 2 * WIDE, width, self.sizeHint().height())
         self.raise_()

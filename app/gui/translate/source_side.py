@@ -18,6 +18,12 @@ from app.gui.widgets.progress_line import ProgressLine
 FOOT = 32  # pixels: as high as that of the other leaf, so that both fields end at one line
 
 
+def head_height(widget: QWidget) -> int:
+    """Of the line over a field: two lines of a model chip. The same in both leaves, so that the fields begin at one
+    height."""
+    return 2 * widget.fontMetrics().height() + STEP + 2
+
+
 class SourceSide(QWidget):
     source_chosen = Signal(str)  # a code, or AUTO
     open_wanted = Signal()
@@ -28,6 +34,7 @@ class SourceSide(QWidget):
         super().__init__(parent)
         # Made in reading order, as Tab follows it.
         self.language = Chooser(self)
+        self.language.setSizeAdjustPolicy(Chooser.SizeAdjustPolicy.AdjustToContents)
         self.language.setAccessibleName(self.tr("Language of the text"))
         self.language.setToolTip(self.tr("Language of the text"))
         self.language.activated.connect(lambda _: self.source_chosen.emit(self.language.currentData()))
@@ -37,7 +44,10 @@ class SourceSide(QWidget):
         self.paste.clicked.connect(self.paste_wanted)
         self.clear = self._tool("remove", self.tr("Clear the text (Ctrl+Z brings it back)"), theme)
         self.clear.clicked.connect(self.clear_wanted)
-        top = QHBoxLayout()
+        head = QWidget(self)
+        head.setFixedHeight(head_height(head))
+        top = QHBoxLayout(head)
+        top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(QUARTER)
         top.addWidget(self.language)
         top.addStretch(1)
@@ -56,7 +66,7 @@ class SourceSide(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(STEP, STEP, STEP, QUARTER)
         column.setSpacing(QUARTER)
-        column.addLayout(top)
+        column.addWidget(head)
         column.addWidget(self.strips)
         column.addWidget(self.field, 1)
         column.addWidget(self.count)
@@ -66,10 +76,8 @@ class SourceSide(QWidget):
 
     def show_choice(self, choice: Choice) -> None:
         automatic = self.tr("Detect language")
-        if choice.source == AUTO and choice.ready:
+        if choice.source == AUTO and choice.ready and not self.field.document().isEmpty():
             automatic = self.tr("{0} (detected)").format(language_name(choice.guessed))
-            if self.field.document().isEmpty():
-                automatic = self.tr("Detect language")
         entries = [(automatic, AUTO), *((language_name(code), code) for code in choice.sources())]
         now = [(self.language.itemText(k), self.language.itemData(k)) for k in range(self.language.count())]
         if entries != now:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QStackedWidget,
@@ -18,9 +17,10 @@ from PySide6.QtWidgets import (
 
 from app.gui import numbers
 from app.gui.caption.chooser import Chooser
-from app.gui.theme import QUARTER, STEP, WIDE, Theme, sized, tabular
+from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
+from app.gui.translate.absent import Absent
 from app.gui.translate.choice import Choice, language_name
-from app.gui.translate.source_side import FOOT
+from app.gui.translate.source_side import FOOT, head_height
 from app.gui.translate.text_field import TargetField
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.message_strip import Strips
@@ -48,6 +48,7 @@ class TargetSide(QWidget):
         self.swap = self._tool("swap", self.tr("Swap the languages; the translation becomes the text"))
         self.swap.clicked.connect(self.swap_wanted)
         self.language = Chooser(self)
+        self.language.setSizeAdjustPolicy(Chooser.SizeAdjustPolicy.AdjustToContents)
         self.language.setAccessibleName(self.tr("Language of the translation"))
         self.language.setToolTip(self.tr("Language of the translation"))
         self.language.activated.connect(lambda _: self.target_chosen.emit(self.language.currentData()))
@@ -57,12 +58,16 @@ class TargetSide(QWidget):
         self.copy.clicked.connect(self.copy_wanted)
         self.save = self._tool("save", self.tr("Save the translation (Ctrl+S)"))
         self.save.clicked.connect(self.save_wanted)
-        top = QHBoxLayout()
+        head = QWidget(self)
+        head.setFixedHeight(head_height(head))
+        top = QHBoxLayout(head)
+        top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(QUARTER)
         top.addWidget(self.swap)
         top.addWidget(self.language)
         top.addSpacing(STEP)
         top.addLayout(self._chip_place, 1)
+        top.addStretch(0)
         top.addWidget(self.copy)
         top.addWidget(self.save)
 
@@ -100,7 +105,7 @@ class TargetSide(QWidget):
         inner.addWidget(self.strips)
         inner.addWidget(self.field, 1)
         inner.addWidget(foot)
-        self.absent = Absent(self)
+        self.absent = Absent(theme, self)
         self.absent.models_wanted.connect(self.models_wanted)
         self.absent.download_wanted.connect(self.download_wanted)
         self.pages = QStackedWidget(self)
@@ -111,7 +116,7 @@ class TargetSide(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(STEP, STEP, STEP, QUARTER)
         column.setSpacing(QUARTER)
-        column.addLayout(top)
+        column.addWidget(head)
         column.addWidget(self.pages, 1)
         self.setMinimumWidth(260)
         self.show_progress(0, 0, False, False)
@@ -128,8 +133,8 @@ class TargetSide(QWidget):
                 self.language.addItem(words, code)
         self.language.setCurrentIndex(self.language.findData(choice.target))
         self.language.setVisible(choice.ready)
-        self.language.setEnabled(len(entries) > 1)
-        self.swap.setVisible(choice.ready)
+        for button in (self.swap, self.copy, self.save):
+            button.setVisible(choice.ready)
         self.swap.setEnabled(choice.can_swap())
         self._show_card(choice.card)
         self.absent.show_card(choice.card, choice.damaged, choice.unmeasured)
@@ -176,67 +181,3 @@ class TargetSide(QWidget):
         button.setAccessibleName(words)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
-
-
-class Absent(QWidget):
-    """No network is here that could translate: what it is, its size, one button where there is something to fetch."""
-
-    models_wanted = Signal()
-    download_wanted = Signal(str)
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._card: Card | None = None
-        self.title = QLabel(self)
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
-        self.title.setWordWrap(True)
-        sized(self.title, "title", bold=True)
-        self.words = QLabel(self)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.words.setWordWrap(True)
-        self.words.setProperty("quiet", True)
-        self.download = QPushButton(self)
-        self.download.setProperty("primary", True)
-        self.download.clicked.connect(lambda: self.download_wanted.emit(self._card.id if self._card else ""))
-        self.models = QPushButton(self.tr("All models…"), self)
-        self.models.clicked.connect(self.models_wanted)
-        row = QHBoxLayout()
-        row.setSpacing(STEP)
-        row.addWidget(self.download)
-        row.addWidget(self.models)
-        row.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(WIDE, WIDE, WIDE, STEP)
-        column.setSpacing(STEP)
-        column.addWidget(self.title)
-        column.addWidget(self.words)
-        column.addSpacing(STEP)
-        column.addLayout(row)
-        column.addStretch(1)
-
-    def show_card(self, card: Card | None, damaged: bool, unmeasured: bool) -> None:
-        """`unmeasured`: its file is here, but what nobody has measured is not offered."""
-        self._card = card
-        self.download.setVisible(card is not None and bool(card.addresses) and not unmeasured)
-        if card is None:
-            self.title.setText(self.tr("There is no translator in this installation."))
-            self.words.setText(
-                self.tr(
-                    "What you type stays here, and is translated as soon as a network for it is there. "
-                    "The other panels work."
-                )
-            )
-            return
-        if unmeasured:
-            why = self.tr("It is here, but it has not been measured how well it translates, so it isn't offered.")
-        elif card.addresses:
-            why = self.tr("Its file is damaged.") if damaged else self.tr("It is not on this machine yet.")
-        elif damaged:
-            why = self.tr("Its file is damaged: install Triptych again. The other panels work.")
-        else:
-            why = self.tr("Its file is missing: install Triptych again. The other panels work.")
-        self.title.setText(self.tr("{0} can't translate now").format(card.name))
-        self.words.setText(f"{card.summary}\n\n{why}")
-        size = numbers.size(card.approximate_size)
-        self.download.setText(self.tr("Download ({0})").format(size))
-        self.download.setAccessibleName(self.tr("Download {0}, {1}").format(card.name, size))
