@@ -144,6 +144,30 @@ def test_one_question_at_a_time_and_the_newest_wins(
     assert len(interpreter.seen) == 3
 
 
+def test_a_document_in_the_queue_holds_no_captions_up(
+    german: Any, interpreter: Interpreter, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.engines.translate import TranslateAll
+
+    monkeypatch.setattr(translating, "PATIENCE", 0.05)
+    answer = interpreter.answer
+
+    def slow(request: Any) -> Any:
+        if isinstance(request, TranslateAll):
+            while True:  # a long one
+                yield None
+        return (yield from answer(request))
+
+    interpreter.answer = slow  # type: ignore[method-assign]
+    document = german.test_context.worker.enqueue("translate", TranslateAll(("Long.",), "en", "de", "gnmt"))
+    german.translations.want("one")
+    qtbot.wait(80)
+    with qtbot.waitSignal(german.translations.found) as heard:
+        german.translations.want("two")
+    assert heard.args == ["two", "de: TWO."]
+    document.cancel()
+
+
 def test_after_a_translation_captions_have_their_turn(german: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translating, "MOST_REST", 60_000)
     translations = german.translations
