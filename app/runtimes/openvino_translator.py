@@ -69,14 +69,16 @@ class OpenVinoTranslator:
             warnings.simplefilter("ignore")
             source = torch.tensor([[START, END], [START, END]])
             memory = encode(source)
+            state = torch.zeros(net.layers, 2, net.width)
+            h, c = memory[3:] or (state, state)
             converted_encode = self._openvino.convert_model(encode, example_input=source, input=[free])
             words = torch.zeros(2, 3, dtype=torch.int64)
-            state = torch.zeros(net.layers, 2, net.width)
-            seen, states = shape([-1, -1, net.width]), shape([net.layers, -1, net.width])
+            seen = shape([-1, -1, net.width])
+            h_rows, c_rows = shape([len(h), -1, net.width]), shape([len(c), -1, net.width])
             converted_step = self._openvino.convert_model(
                 step,
-                example_input=(words, words, torch.zeros(1, dtype=torch.int64), state, state, *memory),
-                input=[free, free, shape([1]), states, states, seen, seen, free],
+                example_input=(words, words, torch.zeros(1, dtype=torch.int64), h, c, *memory[:3]),
+                input=[free, free, shape([1]), h_rows, c_rows, seen, seen, free],
             )
         _with_integers(self._openvino, converted_step)
         try:
@@ -91,13 +93,16 @@ class OpenVinoTranslator:
 
     def read(self, sources: Sequence[Sequence[int]]) -> _Read:
         result = self._encode(padded(sources), share_outputs=True)
-        state = np.zeros((self._layers, len(sources), self._width), np.float32)
-        return _Read(self._step, [np.array(result[k]) for k in range(3)], state)  # copied: the next one overwrites them
+        memory = [np.array(result[k]) for k in range(len(result))]  # copied: the next one overwrites them
+        if len(memory) > 3:  # this encoder hands over where the decoder starts
+            return _Read(self._step, memory[:3], *memory[3:])
+        zeros = np.zeros((self._layers, len(sources), self._width), np.float32)
+        return _Read(self._step, memory, zeros, zeros)
 
 
 class _Read:
-    def __init__(self, step: Any, memory: list[np.ndarray], state: np.ndarray) -> None:
-        self._step, self._memory, self._h, self._c = step, memory, state, state
+    def __init__(self, step: Any, memory: list[np.ndarray], h: np.ndarray, c: np.ndarray) -> None:
+        self._step, self._memory, self._h, self._c = step, memory, h, c
         self._layout = Shrinking(len(memory[0]))
 
     def advance(

@@ -45,13 +45,16 @@ class TorchTranslator:
 
         with torch.inference_mode():
             memory = self._encode(torch.from_numpy(padded(sources)).to(self.device.kind))
-        return _Read(self._step, memory, self._state.expand(-1, len(sources), -1))
+        if len(memory) > 3:  # this encoder hands over where the decoder starts
+            return _Read(self._step, memory[:3], *memory[3:])
+        zeros = self._state.expand(-1, len(sources), -1)
+        return _Read(self._step, memory, zeros, zeros)
 
 
 class _Read:
-    def __init__(self, step: Any, memory: tuple[Any, ...], state: Any) -> None:
-        self._step, self._memory, self._h, self._c = step, memory, state, state
-        self._device = state.device
+    def __init__(self, step: Any, memory: tuple[Any, ...], h: Any, c: Any) -> None:
+        self._step, self._memory, self._h, self._c = step, memory, h, c
+        self._device = c.device
         self._layout = Shrinking(len(memory[0]))
 
     def advance(

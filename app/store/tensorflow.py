@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ MOST_NUMBERS = 1 << 40  # of a variable; numpy counts the other axes of an empty
 
 _BLOCK = 4 << 20  # bytes read at a time
 _TRAILER = 5  # bytes behind a block: its compression, its checksum
-_TYPES = {  # tensorflow/core/framework/types.proto
+_TYPES: Mapping[int, np.dtype[Any]] = {  # tensorflow/core/framework/types.proto
     1: np.dtype("<f4"),
     2: np.dtype("<f8"),
     3: np.dtype("<i4"),
@@ -61,7 +62,7 @@ class Variable:
     """What the index says of one. `type` is None where Triptych doesn't read it (texts, complex numbers …)."""
 
     name: str
-    type: np.dtype | None
+    type: np.dtype[Any] | None
     shape: tuple[int, ...]
     shard: int
     offset: int  # bytes, in the shard

@@ -65,7 +65,42 @@ def test_a_small_vocabulary_offers_all_of_it() -> None:
     assert sorted(offered.tolist()) == [1, *range(3, 12)]
 
 
-@pytest.mark.parametrize("switch", ["input_feeding", "pass_hidden_state"])
-def test_other_decoders_are_refused(switch: str) -> None:
-    with pytest.raises(ValueError, match="more than its own state"):
-        Step(GNMT(20, width=8, layers=3, **{switch: True}), ())
+@pytest.mark.parametrize("input_feeding", [False, True])
+@pytest.mark.parametrize("pass_hidden_state", [False, True])
+def test_the_other_decoders(input_feeding: bool, pass_hidden_state: bool) -> None:
+    """Sentences of three lengths, four steps, hypotheses picked across: as the GNMT as it is written."""
+    torch.manual_seed(4)
+    net = GNMT(
+        70, width=16, layers=4, target_vocabulary=50, share_embedding=False, classifier_bias=False,
+        input_feeding=input_feeding, pass_hidden_state=pass_hidden_state,
+    ).eval().requires_grad_(False)  # fmt: skip
+    for parameter in net.parameters():
+        parameter.mul_(4)
+    source = torch.randint(4, 70, (3, 9))
+    source[1, 5:] = 0
+    source[2, 1:] = 0
+    memory = net.encode(source)
+    encoded = Encode(net)(source)
+    torch.testing.assert_close(encoded[0], memory.values)
+    state = net.start(memory)
+    if input_feeding or pass_hidden_state:
+        h, c = encoded[3:]
+        torch.testing.assert_close(h[:4], state.h)
+        torch.testing.assert_close(c, state.c)
+        assert len(h) == 4 + input_feeding
+        assert not h[4:].any()
+    else:
+        h = c = state.h
+    step = Step(net, (0,))
+    words, parents = torch.tensor([[2], [2], [2]]), torch.tensor([[0], [1], [2]])
+    for _ in range(4):
+        rows = torch.arange(3).repeat_interleave(words.shape[1])
+        best, which, _, attention, h, c = step(words, parents, torch.tensor([0]), h, c, *encoded[:3])
+        logits, attended, state = net.step(words.flatten(), state.select(parents.flatten()), memory.select(rows))
+        logits[:, 0] = -torch.inf
+        torch.testing.assert_close(logits.log_softmax(-1).gather(1, which), best)
+        torch.testing.assert_close(attention.flatten(0, 1), attended)
+        count = words.numel()
+        firsts = torch.arange(3).unsqueeze(1) * (count // 3)
+        parents = firsts + torch.randint(0, count // 3, (3, 2))
+        words = torch.randint(4, 50, (3, 2))
