@@ -64,6 +64,7 @@ class FigureView(QGraphicsView):
         self._theme = theme
         self._figure: Figure | None = None
         self._layout = Layout()
+        self._grid: Layout | None = None  # what was measured last
         self._unfolded: set[int] = set()
         self._nodes: dict[str, NodeItem] = {}
         self._current = self._opened = ""
@@ -106,6 +107,7 @@ class FigureView(QGraphicsView):
         same = figure is not None and before is not None and _alike(figure, before)
         self._figure = figure
         if not same:
+            self._grid = None
             self._widths.clear()
             self._current = self._opened = ""
         if not known:
@@ -280,6 +282,8 @@ class FigureView(QGraphicsView):
 
     def _measured(self, width: float) -> Layout:
         assert self._figure is not None
+        if self._all_grid and self._grid is not None:  # as wide as it is, whatever room there is
+            return self._grid
         words, titles = fonts(self.font())
         metrics, title_metrics = QFontMetricsF(words), QFontMetricsF(titles)
 
@@ -299,7 +303,8 @@ class FigureView(QGraphicsView):
         heads = [title_metrics.horizontalAdvance(words[0]) for words in lanes]
         heads += [metrics.horizontalAdvance(line) for words in lanes for line in words[1:]]
         head = max(heads, default=0.0) + (2 * STEP if lanes else 0.0)
-        return arrange(self._figure, wide, self._line_height(), self._unfolded, width, head)
+        self._grid = arrange(self._figure, wide, self._line_height(), self._unfolded, width, head)
+        return self._grid
 
     def _line_height(self) -> float:
         return QFontMetricsF(fonts(self.font())[1]).height() + 1

@@ -7,10 +7,11 @@ face lies what the block makes of the picture. Bypasses are the curves of the Re
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QLocale, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF, QTransform
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app.gui import numbers
@@ -117,8 +118,8 @@ def sentence(slot: Slot, figure: Figure) -> str:
     if node.towers > 1:
         parts.append(tr("two towers"))
     if node.p is not None:
-        words = tr("{0} of the attention") if node.kind == "looking" else tr("{0} likely")
-        parts[1] = words.format(numbers.per_cent(100 * node.p))
+        how = tr("{0} of the attention") if node.kind == "looking" else tr("{0} likely")
+        parts[1] = how.format(numbers.per_cent(100 * node.p))
     if node.lane < 0:
         parts.append(tr("on the bypass"))
     if node.path:
@@ -195,14 +196,22 @@ class NodeItem(QGraphicsItem):
         most = figure.largest_share
         share = slot.node.share if slot.node is not None else _sum_of_shares(slot.hidden)
         self._share, self._bar = share, min((share or 0.0) / most, 1.0) if most else 0.0
-        self._glances = [picture_of(values) for values in slot.node.glance] if slot.node is not None else []
-        zero = theme.colour("raised")
-        self._strips = [
-            (strip.name, signed_picture(strip.values, zero) if strip.low < 0 else picture_of(strip.values))
-            for strip in (slot.node.strips if slot.node is not None else ())
-        ]
         self.current = self.hovered = self.chosen = False
         self.setToolTip(sentence(slot, figure))
+
+    # Made when they are painted first: of a long sentence's layers few are in view.
+
+    @cached_property
+    def _glances(self) -> list[QImage]:
+        return [picture_of(values) for values in self.slot.node.glance] if self.slot.node is not None else []
+
+    @cached_property
+    def _strips(self) -> list[tuple[str, QImage]]:
+        zero = self._theme.colour("raised")
+        return [
+            (strip.name, signed_picture(strip.values, zero) if strip.low < 0 else picture_of(strip.values))
+            for strip in (self.slot.node.strips if self.slot.node is not None else ())
+        ]
 
     def boundingRect(self) -> QRectF:
         slot = self.slot
