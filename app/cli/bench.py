@@ -12,6 +12,7 @@ examples:
   triptych bench translate                         a sentence, a thousand, and how near the memory's speed
   triptych bench ui --panel classify               is the window live while a folder is classified?
   triptych bench ui --panel caption --minutes 30   half an hour live: pace, delays, memory
+  triptych bench ui --panel translate              somebody types for a minute: is the window live?
   triptych bench start                             how long until the window is painted
 
 Rounds of all competitors follow one another (A B C A B C …), so that a machine's moods meet all of them; what is
@@ -94,12 +95,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     ui = inner.add_parser(
         "ui",
         help="how late the window's event loop is while it works",
-        description="Opens the real window without a screen, classifies a folder or looks at a moving picture in it, "
-        "and measures how late a timer of 5 ms fires.",
+        description="Opens the real window without a screen, classifies a folder, looks at a moving picture or types a "
+        "text in it, and measures how late a timer of 5 ms fires.",
         parents=[debug],
         allow_abbrev=False,
     )
-    ui.add_argument("--panel", choices=("classify", "caption"), default="classify")
+    ui.add_argument("--panel", choices=("classify", "caption", "translate"), default="classify")
     ui.add_argument("--samples", type=_count, default=10_000, metavar="N", help="timer events (default: 10,000)")
     ui.add_argument("--seconds", type=_count, metavar="N", help="stop after this long, with fewer samples")
     ui.add_argument("--minutes", type=_count, metavar="N", help="caption: look on for this long instead")
@@ -145,6 +146,8 @@ def _translate(options: argparse.Namespace) -> int:
 def _ui(options: argparse.Namespace) -> int:
     if options.panel == "caption":
         from app.cli.bench_ui_caption import run
+    elif options.panel == "translate":
+        from app.cli.bench_ui_translate import run
     else:
         from app.cli.bench_ui import run
 

@@ -18,6 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtGui import QTextCursor
+
+from app.gui.translate.samples import samples
+
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from app.gui.classify.figure_view import FigureTab
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.lab.view import LabView
+    from app.gui.translate.panel import TranslatePanel
     from app.gui.window import MainWindow
 
 STATES: dict[str, Callable[[MainWindow], QWidget]] = {}
@@ -192,6 +197,7 @@ def laboratory(window: MainWindow, network: int = -2) -> LabView:
     and plain, before them stand the trained ones that are here."""
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.lab.view import LabView
+    from app.gui.translate.panel import TranslatePanel
 
     window.tabs.setCurrentIndex(0)
     panel = window.tabs.widget(0)
@@ -559,9 +565,100 @@ def caption_page(window: MainWindow) -> QWidget:
     return window
 
 
-@state
-def translate(window: MainWindow) -> QWidget:
+def translate_panel(window: MainWindow) -> TranslatePanel:
+    from app.gui.translate.panel import TranslatePanel
+
     window.tabs.setCurrentIndex(2)
+    panel = window.tabs.widget(2)
+    assert isinstance(panel, TranslatePanel)
+    window.context.worker.start()
+    return panel
+
+
+def translated(window: MainWindow, sample: int) -> TranslatePanel:
+    """The Translate panel with what the real engine says of one of the sample texts; where there is no translator, the
+    page that says so."""
+    panel = translate_panel(window)
+    panel.left.field.replace("")
+    if panel.choice.ready:
+        panel.choice.choose_source(panel.choice.sources()[0])
+        panel.left.samples.buttons[sample].click()
+        wait(lambda: panel.settled and panel.session.page.complete and not panel.session.working, 120)  # type: ignore[union-attr]
+    return panel
+
+
+@state
+def translate_empty(window: MainWindow) -> QWidget:
+    translate_panel(window).left.field.replace("")
+    wait(seconds=0.5)
+    return window
+
+
+@state
+def translate_answer(window: MainWindow) -> QWidget:
+    panel = translated(window, 1)
+    panel.left.field.moveCursor(QTextCursor.MoveOperation.Start)
+    for _ in range(6):
+        panel.looking.step(1)
+    return window
+
+
+@state
+def translate_alignment(window: MainWindow) -> QWidget:
+    panel = translated(window, 0)
+    panel.left.field.moveCursor(QTextCursor.MoveOperation.Start)
+    panel.inside.choose("alignment")
+    panel.toggle_inside()
+    wait(seconds=0.5)
+    for _ in range(4):
+        panel.looking.step(1)
+    return window
+
+
+@state
+def translate_alternatives(window: MainWindow) -> QWidget:
+    panel = translated(window, 0)
+    panel.inside.choose("alternatives")
+    panel.toggle_inside()
+    wait(seconds=0.5)
+    return window
+
+
+@state
+def translate_history(window: MainWindow) -> QWidget:
+    panel = translated(window, 0)
+    panel.note()
+    panel.left.samples.chosen.emit(samples(("en",))[2])
+    wait(lambda: panel.settled and not panel.session.working, 60)
+    panel.note()
+    panel.inside.choose("history")
+    panel.toggle_inside()
+    wait(seconds=0.5)
+    return window
+
+
+@state
+def translate_document(window: MainWindow) -> QWidget:
+    """While it runs, and one before it is done already."""
+    panel = translated(window, 0)
+    folder = Path(os.environ["TRIPTYCH_HOME"]) / "documents"
+    folder.mkdir(exist_ok=True)
+    short, long = folder / "letter.en.txt", folder / "book.txt"
+    lines = "\n".join(sample.path.read_text("utf-8") for sample in samples(("en",)))
+    short.write_text(lines, "utf-8")
+    long.write_text(lines * 200, "utf-8")
+    panel.open_paths([short, long])
+    wait(lambda: panel.left.progress.isVisible() and panel.documents.running and bool(panel.strips.sentences()), 60)
+    wait(seconds=1.5)
+    return window
+
+
+@state
+def translate_failed(window: MainWindow) -> QWidget:
+    panel = translated(window, 1)
+    panel.left.field.moveCursor(QTextCursor.MoveOperation.End)
+    panel.session.failed.emit(window.tr("GNMT can't be loaded: its file is damaged. Verify it on the models page."))
+    panel.left.strips.say("info", window.tr("This looks like French, which nothing here translates."))
     return window
 
 

@@ -363,10 +363,11 @@ class TranslatePanel(Leaves):
         self.scrolling.hold(lambda: self.right.field.write(page.changes))
         self.right.offer(bool(page.shown.strip()))
         self._tell_progress()
-        if self._to_note and page.complete and self._is_settled():
+        if self._to_note and page.complete and self.settled:
             self.note()
 
-    def _is_settled(self) -> bool:
+    @property
+    def settled(self) -> bool:
         """Whether what stands there is of the text as it stands now."""
         return self.session.settled and not self._typing.isActive()
 
@@ -377,7 +378,7 @@ class TranslatePanel(Leaves):
         if page is None or not page.edit.text.strip() or not isinstance(page.edit.key, Key):
             self._to_note = not at_once
             return
-        if not at_once and not (page.complete and self._is_settled()):
+        if not at_once and not (page.complete and self.settled):
             self._to_note = True
             return
         key = page.edit.key

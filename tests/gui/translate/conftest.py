@@ -172,7 +172,7 @@ def shows(qtbot: Any) -> Callable[..., None]:
 
     def wait(panel: Any, text: str) -> None:
         def ready() -> bool:
-            return panel.right.field.text == text and panel._is_settled() and not panel.session.working
+            return panel.right.field.text == text and panel.settled and not panel.session.working
 
         try:
             qtbot.waitUntil(ready, timeout=8000)
