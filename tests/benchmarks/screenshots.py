@@ -18,10 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QTextCursor
-
-from app.gui.translate.samples import samples
-
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
@@ -197,7 +193,6 @@ def laboratory(window: MainWindow, network: int = -2) -> LabView:
     and plain, before them stand the trained ones that are here."""
     from app.gui.classify.panel import ClassifyPanel
     from app.gui.lab.view import LabView
-    from app.gui.translate.panel import TranslatePanel
 
     window.tabs.setCurrentIndex(0)
     panel = window.tabs.widget(0)
@@ -597,7 +592,7 @@ def translate_empty(window: MainWindow) -> QWidget:
 @state
 def translate_answer(window: MainWindow) -> QWidget:
     panel = translated(window, 1)
-    panel.left.field.moveCursor(QTextCursor.MoveOperation.Start)
+    panel.looking.step_to_end(-1)
     for _ in range(6):
         panel.looking.step(1)
     return window
@@ -606,7 +601,7 @@ def translate_answer(window: MainWindow) -> QWidget:
 @state
 def translate_alignment(window: MainWindow) -> QWidget:
     panel = translated(window, 0)
-    panel.left.field.moveCursor(QTextCursor.MoveOperation.Start)
+    panel.looking.step_to_end(-1)
     panel.inside.choose("alignment")
     panel.toggle_inside()
     wait(seconds=0.5)
@@ -626,6 +621,8 @@ def translate_alternatives(window: MainWindow) -> QWidget:
 
 @state
 def translate_history(window: MainWindow) -> QWidget:
+    from app.gui.translate.samples import samples
+
     panel = translated(window, 0)
     panel.note()
     panel.left.samples.chosen.emit(samples(("en",))[2])
@@ -640,6 +637,8 @@ def translate_history(window: MainWindow) -> QWidget:
 @state
 def translate_document(window: MainWindow) -> QWidget:
     """While it runs, and one before it is done already."""
+    from app.gui.translate.samples import samples
+
     panel = translated(window, 0)
     folder = Path(os.environ["TRIPTYCH_HOME"]) / "documents"
     folder.mkdir(exist_ok=True)
@@ -656,8 +655,8 @@ def translate_document(window: MainWindow) -> QWidget:
 @state
 def translate_failed(window: MainWindow) -> QWidget:
     panel = translated(window, 1)
-    panel.left.field.moveCursor(QTextCursor.MoveOperation.End)
-    panel.session.failed.emit(window.tr("GNMT can't be loaded: its file is damaged. Verify it on the models page."))
+    words = window.tr("GNMT can't be loaded: its file is damaged. Verify it on the models page.")
+    panel.right.strips.say("error", words, ((window.tr("Try again"), panel.session.again),))
     panel.left.strips.say("info", window.tr("This looks like French, which nothing here translates."))
     return window
 
