@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 
 from app.gui import numbers
-from app.gui.translate.scribe import Page, fit
+from app.gui.translate.scribe import Edit, Page, fit
 from app.gui.translate.session import Known, Session
 from app.gui.translate.source_side import SourceSide
 from app.gui.translate.target_side import TargetSide
@@ -47,6 +47,7 @@ class Looking(QObject):
         self.sentence = ""  # the one that the cursor is in
         self.known: Known | None = None
         self._number = -1
+        self._edit: Edit | None = None  # what the numbers of sentences are about
         self._pointed: Word | None = None  # under the mouse
         self._stepped: Word | None = None  # by the keys
         session.page_changed.connect(self._page_changed)
@@ -61,7 +62,8 @@ class Looking(QObject):
     # Which sentence
 
     def _page_changed(self, page: Page) -> None:
-        self._pointed = self._stepped = None
+        if page.edit is not self._edit:  # else the sentences are the same, and some more are translated
+            self._edit, self._pointed, self._stepped = page.edit, None, None
         self._choose(self._at(self._cursor(), False))
         self._show()
 

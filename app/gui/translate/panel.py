@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, Qt, QTimer, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.gui.classify.panel import choose_folder
@@ -41,6 +41,7 @@ FIRST_SIZES = {"wide": [500, 500], "narrow": [500, 500]}
 DEBOUNCE = 60  # ms after a key stroke: fast typing is looked at once or twice a word
 UNCHANGED = 5000  # ms after which a text goes into the history
 KEEP = 2000  # ms after which the text is kept for the next start
+PAUSE = 800  # ms without a key stroke after which screen readers hear the translation
 COPIED = 2000  # ms for which the status bar says so
 TELL = 300  # ms between two changes of the status bar
 
@@ -58,6 +59,7 @@ class TranslatePanel(Leaves):
         self.right = TargetSide(theme, self)
         self.looking = Looking(self.session, self.left, self.right, self)
         self.looking.on = settings.value("translate.links", True)
+        self.right.links.setChecked(self.looking.on)
         self.scrolling = Scrolling(self.left.field, self.right.field, self)
         self.documents = Documents(context, self)
         self.keeper = Keeper(context.store.folders, settings.value("translate.history", True), self)
@@ -65,12 +67,16 @@ class TranslatePanel(Leaves):
         self._cleared: MessageStrip | None = None
         self._loaded = ""  # the model that was asked to be loaded
         self._to_note = False  # the text is to go into the history as soon as it is translated
+        self._noted: Page | None = None  # the one that went there last
+        self._heard = ""  # the translation that was announced last
         self._typing = QTimer(self, singleShot=True, interval=DEBOUNCE)
         self._typing.timeout.connect(self._submit)
         self._resting = QTimer(self, singleShot=True, interval=UNCHANGED)
         self._resting.timeout.connect(self.note)
         self._keeping = QTimer(self, singleShot=True, interval=KEEP)
         self._keeping.timeout.connect(self._keep)
+        self._pausing = QTimer(self, singleShot=True, interval=PAUSE)
+        self._pausing.timeout.connect(self._announce)
         self._telling = QTimer(self, singleShot=True, interval=TELL)
         self._telling.timeout.connect(self._tell_status)
         self._add_views()
@@ -158,6 +164,7 @@ class TranslatePanel(Leaves):
         left.progress.cancelled.connect(self.documents.cancel)
         right.target_chosen.connect(self.choice.choose_target)
         right.swap_wanted.connect(self.swap)
+        right.links_wanted.connect(self._turn_links)
         right.copy_wanted.connect(self.copy_translation)
         right.save_wanted.connect(self.save)
         right.stop_wanted.connect(self.session.cancel)
@@ -175,6 +182,7 @@ class TranslatePanel(Leaves):
         self.keeper.said.connect(lambda words: self.say("warning", words))
         self.files.said.connect(self.say)
         self._context.bridge.loaded_changed.connect(self._tell_chip)
+        self._context.bridge.loaded_changed.connect(self._tell_progress)
         downloads = self._context.downloads
         for signal in (downloads.started, downloads.finished, downloads.cancelled, downloads.failed):
             signal.connect(self._tell_chip)
@@ -285,10 +293,10 @@ class TranslatePanel(Leaves):
             figure.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self, timeout: float = 1.0) -> None:
-        for timer in (self._typing, self._resting, self._keeping, self._telling):
+        for timer in (self._typing, self._resting, self._keeping, self._pausing, self._telling):
             timer.stop()
         self.inside.close_views()
-        self.note(at_once=True)
+        self.note()
         self._keep()
         threads = [*self.session.close(), *self.documents.close(), *self.keeper.close(), *self.files.threads()]
         join(threads, timeout)
@@ -348,23 +356,31 @@ class TranslatePanel(Leaves):
         self._to_note = False
         self._typing.start()
         self._resting.start()
-        self._keeping.start()
+        self._pausing.start()
+        if not self._keeping.isActive():  # also of somebody who types without a rest
+            self._keeping.start()
 
     def _submit(self) -> None:
         field = self.left.field
         text, unit = field.text, field.textCursor().position()
         self.left.show_count(text)
         self.left.show_choice(self.choice)
-        self.left.strips.settle()
+        if not self.choice.foreign:
+            self.left.strips.clear()
+        if not text.strip():
+            self.note(at_once=True)
         self.session.edit(text, Units(text).place(unit))
 
     @Slot(object)
     def _page_changed(self, page: Page) -> None:
-        self.scrolling.hold(lambda: self.right.field.write(page.changes))
+        self.scrolling.write(lambda: self.right.field.write(page.changes))
         self.right.offer(bool(page.shown.strip()))
         self._tell_progress()
-        if self._to_note and page.complete and self.settled:
-            self.note()
+        if page.complete and self.settled:
+            if self._to_note:
+                self.note()
+            if not self._pausing.isActive():
+                self._announce()
 
     @property
     def settled(self) -> bool:
@@ -381,8 +397,20 @@ class TranslatePanel(Leaves):
         if not at_once and not (page.complete and self.settled):
             self._to_note = True
             return
-        key = page.edit.key
+        if self._noted is not None and self._noted.edit.text == page.edit.text and self._noted.shown == page.shown:
+            return
+        self._noted, key = page, page.edit.key
         self.keeper.add(Entry(time.time(), key.source, key.target, page.edit.text, page.shown))
+
+    def _announce(self) -> None:
+        """Screen readers hear the translation of the sentence at the cursor, once somebody has stopped typing."""
+        known, page = self.looking.known, self.session.page
+        if not QAccessible.isActive() or known is None or page is None or not page.complete:
+            return
+        words = known.translation.text
+        if words != self._heard and known.translated.sentence == self.looking.sentence:
+            self._heard = words
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.right.field, words))
 
     def _keep(self) -> None:
         field = self.left.field
@@ -408,7 +436,7 @@ class TranslatePanel(Leaves):
             )
             self.left.strips.say("info", words.format(language_name(self.choice.language)))
         else:
-            self.left.strips.settle()
+            self.left.strips.clear()
         self.session.choose(self.choice.key, self.choice.known_language)
         self._load()
 
@@ -420,6 +448,10 @@ class TranslatePanel(Leaves):
 
             self._loaded = key.model
             self._context.worker.control(PANEL, LoadModel(key.model))
+
+    def _turn_links(self, on: bool) -> None:
+        self._context.settings.set("translate.links", on)
+        self.looking.turn(on)
 
     def _take_alternative(self, index: int) -> None:
         known = self.looking.known
@@ -434,7 +466,9 @@ class TranslatePanel(Leaves):
     def _tell_progress(self) -> None:
         page, session = self.session.page, self.session
         done, total = (page.done, len(page.slots)) if page is not None else (0, 0)
-        self.right.show_progress(done, total, session.working, session.stopped)
+        key = session.key
+        loading = session.working and key is not None and key.model not in self._context.bridge.loaded
+        self.right.show_progress(done, total, session.working, session.stopped, loading)
         if page is not None and page.complete:
             self.right.strips.clear()  # why there was nothing
         self._tell_soon()
@@ -489,8 +523,7 @@ class TranslatePanel(Leaves):
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             self.looking.step(-1 if key == Qt.Key.Key_Left else 1)
         elif key == Qt.Key.Key_H:
-            self._context.settings.set("translate.links", not self.looking.on)
-            self.looking.turn(not self.looking.on)
+            self.right.links.toggle()
         elif Qt.Key.Key_1 <= key <= Qt.Key.Key_9:
             self._take_alternative(key - Qt.Key.Key_1)
         else:

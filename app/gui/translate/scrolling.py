@@ -9,15 +9,23 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 
 class Scrolling(QObject):
-    """The one that a person scrolls leads. What is written into a field scrolls neither (`hold`)."""
+    """The one that a person scrolls leads."""
 
     def __init__(self, one: QPlainTextEdit, other: QPlainTextEdit, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._one, self._other = one, other
         self._held = False
         one.verticalScrollBar().valueChanged.connect(lambda _: self._follow(one, other))
         other.verticalScrollBar().valueChanged.connect(lambda _: self._follow(other, one))
 
-    def hold(self, act: Callable[[], None]) -> None:
+    def write(self, act: Callable[[], None]) -> None:
+        """Something is written into the other field: nothing moves in the one that is typed in, and the other stays
+        beside it, unless it is being read."""
+        self._hold(act)
+        if not (self._other.underMouse() or self._other.hasFocus()):
+            self._follow(self._one, self._other)
+
+    def _hold(self, act: Callable[[], None]) -> None:
         self._held = True
         try:
             act()
@@ -26,7 +34,7 @@ class Scrolling(QObject):
 
     def _follow(self, leader: QPlainTextEdit, follower: QPlainTextEdit) -> None:
         if not self._held:
-            self.hold(lambda: follower.verticalScrollBar().setValue(_place(leader, follower)))
+            self._hold(lambda: follower.verticalScrollBar().setValue(_place(leader, follower)))
 
 
 def _place(leader: QPlainTextEdit, follower: QPlainTextEdit) -> int:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 class TargetSide(QWidget):
     target_chosen = Signal(str)
     swap_wanted = Signal()
+    links_wanted = Signal(bool)
     copy_wanted = Signal()
     save_wanted = Signal()
     stop_wanted = Signal()
@@ -54,6 +55,10 @@ class TargetSide(QWidget):
         self.language.activated.connect(lambda _: self.target_chosen.emit(self.language.currentData()))
         self.chip: ModelChip | None = None
         self._chip_place = QHBoxLayout()
+        self.links = self._tool("link", self.tr("Light the words that belong together (H)"))
+        self.links.setCheckable(True)
+        self.links.setChecked(True)
+        self.links.toggled.connect(self.links_wanted)
         self.copy = self._tool("copy", self.tr("Copy the translation (Ctrl+C)"))
         self.copy.clicked.connect(self.copy_wanted)
         self.save = self._tool("save", self.tr("Save the translation (Ctrl+S)"))
@@ -68,6 +73,7 @@ class TargetSide(QWidget):
         top.addSpacing(STEP)
         top.addLayout(self._chip_place, 1)
         top.addStretch(0)
+        top.addWidget(self.links)
         top.addWidget(self.copy)
         top.addWidget(self.save)
 
@@ -119,7 +125,7 @@ class TargetSide(QWidget):
         column.addWidget(head)
         column.addWidget(self.pages, 1)
         self.setMinimumWidth(260)
-        self.show_progress(0, 0, False, False)
+        self.show_progress(0, 0, working=False, stopped=False, loading=False)
         self.offer(False)
 
     # What can be done
@@ -133,7 +139,7 @@ class TargetSide(QWidget):
                 self.language.addItem(words, code)
         self.language.setCurrentIndex(self.language.findData(choice.target))
         self.language.setVisible(choice.ready)
-        for button in (self.swap, self.copy, self.save):
+        for button in (self.swap, self.links, self.copy, self.save):
             button.setVisible(choice.ready)
         self.swap.setEnabled(choice.can_swap())
         self._show_card(choice.card)
@@ -155,7 +161,7 @@ class TargetSide(QWidget):
             self.chip.download_wanted.connect(self.download_wanted)
             self._chip_place.addWidget(self.chip)
             QWidget.setTabOrder(self.language, self.chip)
-            QWidget.setTabOrder(self.chip, self.copy)
+            QWidget.setTabOrder(self.chip, self.links)
 
     def offer(self, translation: bool) -> None:
         """Whether there is something to copy and save."""
@@ -164,12 +170,12 @@ class TargetSide(QWidget):
 
     # What is said
 
-    def show_progress(self, done: int, total: int, working: bool, stopped: bool) -> None:
-        """Sentences, of a text that takes long enough to be told."""
+    def show_progress(self, done: int, total: int, working: bool, stopped: bool, loading: bool) -> None:
+        """Sentences, of a text that takes long enough to be told. `loading`: the network isn't in memory yet."""
         self.stop.setVisible(working and total > 1)
         self.go_on.setVisible(stopped and done < total)
-        words = ""
-        if done < total and (total > 1 or stopped) and (working or stopped):
+        words = self.tr("Loading the network…") if loading else ""
+        if not loading and done < total and (total > 1 or stopped) and (working or stopped):
             words = self.tr("{0} of {1} sentences").format(numbers.whole(done), numbers.whole(total))
         self.far.setText(words)
 

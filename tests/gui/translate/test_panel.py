@@ -318,3 +318,51 @@ def test_letters_in_the_translation_are_keys_of_the_panel(panel: Any, qtbot: Any
     assert panel.looking.on is False
     panel.left.field.pointed.emit(5)
     assert panel.right.field.lights == ()
+
+
+def test_both_fields_scroll_together_and_writing_moves_nothing(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    lines = [f"paragraph number {k} is here." for k in range(150)]
+    panel.left.field.insert("\n".join(lines))
+    shows(panel, "\n".join(line.upper() for line in lines))
+    source, target = panel.left.field.verticalScrollBar(), panel.right.field.verticalScrollBar()
+    assert source.value() >= source.maximum() - 1  # the cursor is at the end
+    assert target.value() == source.value()
+    source.setValue(40)
+    assert panel.right.field.firstVisibleBlock().blockNumber() == 40
+    target.setValue(70)
+    assert panel.left.field.firstVisibleBlock().blockNumber() == 70
+    cursor = panel.left.field.textCursor()
+    cursor.setPosition(3)  # far above what is in view, and not brought there
+    cursor.insertText(" more")
+    shows(panel, "\n".join(line.upper() for line in ["par moreagraph number 0 is here.", *lines[1:]]))
+    assert (source.value(), target.value()) == (70, 70)
+
+
+def test_a_word_stays_lit_while_the_rest_is_translated(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    while engine.word_gate.acquire(blocking=False):
+        pass
+    panel.left.field.insert("the dog runs. ")
+    engine.word_gate.release(100)
+    shows(panel, "der Hund RUNS. ")
+    engine.gate.clear()
+    panel.left.field.insert("the man.")
+    qtbot.waitUntil(lambda: panel.settled and len(panel.session.page.slots) == 2)
+    panel.looking.step_to_end(-1)
+    put_cursor(panel.left.field, 0)
+    panel.looking.step_to_end(-1)
+    assert panel.right.reading.text() == "“der” ← “the” 80 %"
+    engine.gate.set()
+    shows(panel, "der Hund RUNS. der MAN.")
+    assert panel.right.reading.text() == "“der” ← “the” 80 %"
+
+
+def test_every_control_has_a_name(panel: Any) -> None:
+    from PySide6.QtWidgets import QAbstractButton, QComboBox, QSlider
+
+    for name in ("alternatives", "history"):
+        panel.inside.choose(name)
+        panel.inside.show()
+    for kind in (QAbstractButton, QComboBox, QSlider):
+        for control in panel.findChildren(kind):
+            if control.isVisible() and control.focusPolicy() != Qt.FocusPolicy.NoFocus:
+                assert control.accessibleName() or getattr(control, "text", str)(), control
