@@ -65,13 +65,14 @@ class Shortcuts(QDialog):
             (
                 self.tr("Bring something in"),
                 self.tr(
-                    "Drop pictures or folders anywhere on the panel, in Caption a video, too; drag a picture out of a "
-                    "browser, paste one, or open files. The samples work with one click."
+                    "Drop pictures or folders anywhere on the panel, in Caption a video, too, in Translate a text or a "
+                    "document (.txt, .srt); drag a picture out of a browser, paste one, or open files. The samples "
+                    "work with one click."
                 ),
                 [
                     (f"{ctrl}O", self.tr("open files")),
                     (f"{ctrl}Shift+O", self.tr("open a folder with all that is in it")),
-                    (f"{ctrl}V", self.tr("paste a picture, or copied files")),
+                    (f"{ctrl}V", self.tr("paste a picture, a text, or copied files")),
                 ],
             ),
             (
@@ -88,6 +89,16 @@ class Shortcuts(QDialog):
                     ("Esc", self.tr("cancel what runs, then close what is open")),
                     ("F10", self.tr("menu")),
                     (f"{ctrl}Q", self.tr("quit")),
+                ],
+            ),
+            (
+                self.tr("In a translation"),
+                self.tr("Point at a word, in either text, to see which words belong to it."),
+                [
+                    ("← →  Home  End", self.tr("its words one after the other, the first, the last")),
+                    ("1 … 9", self.tr("take the n-th translation of the sentence at the cursor")),
+                    ("H", self.tr("the light behind the words, on and off")),
+                    (f"{ctrl}Z", self.tr("in the text: undo, also after it was cleared or swapped")),
                 ],
             ),
             (
