@@ -65,7 +65,7 @@ class Looking(QObject):
         if page.edit is not self._edit:  # else the sentences are the same, and some more are translated
             self._edit, self._pointed, self._stepped = page.edit, None, None
         self._choose(self._at(self._cursor(), False))
-        self._show()
+        self.show()
 
     def _cursor(self) -> int:
         return self._left.field.textCursor().position()
@@ -116,7 +116,7 @@ class Looking(QObject):
         word = self._word_at(unit, target) if unit >= 0 else None
         if word != self._pointed:
             self._pointed = word
-            self._show()
+            self.show()
 
     def _word_at(self, unit: int, target: bool) -> Word | None:
         page, number = self._session.page, self._at(unit, target)
@@ -191,7 +191,7 @@ class Looking(QObject):
         field.setTextCursor(cursor)
         field.ensureCursorVisible()
         self._choose(word.sentence)
-        self._show()
+        self.show()
         if QAccessible.isActive():
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(field, self._right.reading.text()))
 
@@ -203,22 +203,23 @@ class Looking(QObject):
             self._pointed = Word(self._number, source_word, False)
         else:
             self._pointed = None
-        self._show()
+        self.show()
 
     def cancel(self) -> bool:
         """False where no word was looked at."""
         was = self._stepped is not None
         self._stepped = self._pointed = None
-        self._show()
+        self.show()
         return was
 
     def turn(self, on: bool) -> None:
         self.on = on
-        self._show()
+        self.show()
 
     # What is lit
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Light what is looked at, and tell of it."""
         word = self._pointed or self._stepped
         known = self._of(word.sentence) if word is not None and self._session.settled else None
         if word is None or known is None or not self.on:

@@ -97,6 +97,7 @@ class TranslatePanel(Leaves):
             self._follow(matrix.show_translation)
             matrix.hovered.connect(self.looking.point_inside)
             self.looking.lit.connect(matrix.light)
+            self.looking.show()
             return matrix
 
         def alternatives() -> QWidget:

@@ -366,3 +366,23 @@ def test_every_control_has_a_name(panel: Any) -> None:
         for control in panel.findChildren(kind):
             if control.isVisible() and control.focusPolicy() != Qt.FocusPolicy.NoFocus:
                 assert control.accessibleName() or getattr(control, "text", str)(), control
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "   \n\t\n  ",
+        "🍓🎉👩‍👩‍👧‍👦🇩🇪\n\n🍓",
+        "\x00\x01\x02 \x0b\x0c \x1c\x1d\x1e\x85 \x7f",
+        "مرحبا بالعالم\u200f, שלום",
+        "你好，世界。再见！\n这是第二行。",
+        "\u2028\u2028 12:30 \u00a0 3,5 %\u2009€ https://example.org/a?b=c",
+    ],
+)
+def test_what_cannot_be_translated_is_copied_faithfully(panel: Any, qtbot: Any, text: str) -> None:
+    panel.choice.choose_source("en")
+    panel.left.field.insert(text)
+    qtbot.waitUntil(lambda: panel.settled and panel.session.page is not None)
+    assert panel.right.field.text == panel.left.field.text
+    assert len(panel.right.field.text) == len(text)
+    assert panel.session.page.slots == ()
