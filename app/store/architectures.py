@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 # "alexnet-2012": two groups, local response normalisation (Krizhevsky et al. 2012). "alexnet": torchvision's one tower.
+# "gnmt-2016": input feeding, states handed over, an embedding a language (Wu et al. 2016, as tensorflow/nmt has it).
+# "gnmt": none of these, one embedding for all.
 NAMES = (
     "alexnet-2012",
     "alexnet",
@@ -23,12 +25,15 @@ NAMES = (
     "efficientnet-lite0",
     "captioner",
     "gnmt",
+    "show-and-tell",
+    "gnmt-2016",
 )
-CLASSIFIERS = NAMES[:-2]
+CLASSIFIERS = NAMES[:8]
 
 # Counters of training steps: files written before PyTorch 1.0 don't have them, and inference never reads them.
 COUNTER = ".num_batches_tracked"
-TIED = {"output.weight", "target_embedding.weight"}  # a GNMT's other names for its embedding: files may leave them out
+# A "gnmt"'s other names for its embedding: files may leave them out. A "gnmt-2016" has matrices of these names.
+TIED = {"output.weight", "target_embedding.weight"}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -57,6 +62,18 @@ def _build(name: str, sizes: tuple[int, ...]) -> nn.Module:
         from app.nets.gnmt import GNMT
 
         return GNMT(*sizes, dropout=0.0)
+    if name == "gnmt-2016":
+        from app.nets.gnmt import GNMT
+
+        vocabulary, width, layers, target = sizes
+        return GNMT(
+            vocabulary, width, layers, dropout=0.0, target_vocabulary=target, share_embedding=False,
+            input_feeding=True, pass_hidden_state=True,
+        )  # fmt: skip
+    if name == "show-and-tell":
+        from app.nets.show_and_tell import ShowAndTell
+
+        return ShowAndTell(*sizes)
     from app.nets.efficientnet_lite import EfficientNetLite
 
     return EfficientNetLite(0)
@@ -76,19 +93,30 @@ def _captioner(vocabulary: int, embedding: int, width: int) -> nn.Module:
 
 def _sizes(name: str, shapes: Shapes) -> tuple[int, ...]:
     """What is free in a network, as its weights' shapes tell; usual values where they tell nothing sensible. A
-    captioner's vocabulary, embedding and width; a GNMT's vocabulary, width and layers."""
+    captioner's vocabulary, embedding and width, and a Show and Tell's scale of the encoder; a GNMT's vocabulary, width
+    and layers, and where it has one its target vocabulary."""
     if name == "captioner":
         words, width = shapes.get("decoder.embedding.weight", ()), shapes.get("decoder.query.weight", ())
         sizes = (*words, *width[:1])
         return (
             sizes if len(words) == 2 and len(sizes) == 3 and all(4 < n <= 65_536 for n in sizes) else (5000, 256, 512)
         )
-    if name == "gnmt":
+    if name in ("gnmt", "gnmt-2016"):
         pieces, layers = shapes.get("embedding.weight", ()), 0
         while f"encoder.{layers}.weight_ih_l0" in shapes and layers < 64:
             layers += 1
-        sensible = len(pieces) == 2 and all(4 < n <= 65_536 for n in pieces) and layers >= 3
-        return (*pieces, layers) if sensible else (8000, 256, 8)
+        target = shapes.get("target_embedding.weight", ())[:1] if name == "gnmt-2016" else ()
+        sizes = (*pieces, layers, *target)
+        sensible = len(pieces) == 2 and all(4 < n <= 65_536 for n in (*pieces, *target)) and layers >= 3
+        if name == "gnmt":
+            return sizes if sensible else (8000, 256, 8)
+        return sizes if sensible and target else (32_000, 1024, 4, 32_000)
+    if name == "show-and-tell":
+        words, cell = shapes.get("decoder.embedding.weight", ()), shapes.get("decoder.cell.weight_hh", ())
+        first = shapes.get("encoder.Conv2d_1a_3x3.conv.weight", ())
+        sizes = (*words, *cell[1:], *(width // 2 for width in first[:1]))
+        sensible = len(words) == 2 and len(sizes) == 4 and all(4 < n <= 65_536 for n in sizes[:3])
+        return sizes if sensible and 1 <= sizes[3] <= 64 else (12_000, 512, 512, 16)
     return ()
 
 
@@ -104,11 +132,12 @@ def _shapes_of(name: str, sizes: tuple[int, ...]) -> Mapping[str, tuple[int, ...
 
     with torch.device("meta"):  # shapes alone: nothing is allocated
         module = _build(name, sizes)
-    return {key: tuple(value.shape) for key, value in module.state_dict().items() if _counts(key)}
+    return {key: tuple(value.shape) for key, value in module.state_dict().items() if _counts(key, name)}
 
 
-def _counts(name: str) -> bool:
-    return not name.endswith(COUNTER) and name not in TIED
+def _counts(key: str, name: str) -> bool:
+    """Whether a tensor counts for the network `name`."""
+    return not key.endswith(COUNTER) and (key not in TIED or name == "gnmt-2016")
 
 
 def plain_names(names: Mapping[str, object]) -> dict[str, str]:
@@ -122,12 +151,16 @@ def recognise(shapes: Shapes) -> str:
     counters of training steps and other names of the same weights don't matter). Raises StoreError that says what
     differs from the nearest network."""
     plain = plain_names(shapes)
-    given = {name: tuple(shapes[there]) for name, there in plain.items() if _counts(name)}
-    for name in NAMES:
+    every = {key: tuple(shapes[there]) for key, there in plain.items()}
+    counted = {name: {key: shape for key, shape in every.items() if _counts(key, name)} for name in NAMES}
+    for name, given in counted.items():
         if shapes_of(name, given) == given:
             return name
     # Shared names, then shared shapes: a ResNet-18 with another last layer is nearest to ResNet-18.
-    nearest = max(NAMES, key=lambda name: (_alike(shapes_of(name, given), given), -len(shapes_of(name))))
+    nearest = max(
+        NAMES, key=lambda name: (_alike(shapes_of(name, counted[name]), counted[name]), -len(shapes_of(name)))
+    )
+    given = counted[nearest]
     wanted = shapes_of(nearest, given)
     if len(wanted.keys() & given.keys()) < len(wanted) / 2:
         raise StoreError(

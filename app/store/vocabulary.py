@@ -1,16 +1,19 @@
 """The words of a captioner, kept in the header of its safetensors file, and the wordpieces of a translator, kept as a
-tensor of bytes. No torch: the header is plain JSON."""
+tensor of bytes; and the vocabularies of published models. No torch: the header is plain JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from app.store.errors import StoreError
 
 KEY = "vocabulary"
 WORDPIECES = "wordpieces"
+# Of a published GNMT: its two vocabularies, a wordpiece a line, and how words are split, as published.
+SOURCE, TARGET, CODES = "vocabulary.source", "vocabulary.target", "bpe.codes"
+TEXTS = (WORDPIECES, SOURCE, TARGET, CODES)
 SPECIAL = ("<pad>", "<unknown>", "<start>", "<end>")  # the first ids; app.nets.captioner counts on them
 PAD, UNKNOWN, START, END = range(4)
 LARGEST_HEADER = 8 << 20  # bytes
@@ -57,3 +60,56 @@ def wordpieces(path: Path, languages: Iterable[str]) -> bytes:
             f"{path.name} has damaged wordpieces ({pieces.size:,} for {count:,} embeddings): install Triptych again."
         )
     return model
+
+
+# Published models
+
+
+def published(texts: Mapping[str, bytes], name: str) -> tuple[str, ...]:
+    """The wordpieces of a GNMT's vocabulary file, in the order of its checkpoint's ids: unknown, start and end first,
+    which most files leave out (tensorflow/nmt, `check_vocab`). Raises StoreError."""
+    special = ("<unk>", "<s>", "</s>")
+    lines = tuple(_lines(texts, name))
+    pieces = lines if lines[:3] == special else special + lines
+    if len(set(pieces)) != len(pieces):
+        raise StoreError(f"the file {name} is damaged: it has the same wordpiece twice.")
+    return pieces
+
+
+def codes(texts: Mapping[str, bytes]) -> tuple[tuple[str, str], ...]:
+    """How subword-nmt joins the pieces of a word, what is joined first coming first. Raises StoreError."""
+    lines = [line.strip(" ") for line in _lines(texts, CODES)]
+    pairs = [tuple(line.split(" ")) for line in (lines[1:] if lines[0].startswith("#version") else lines)]
+    if not pairs or any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise StoreError(f"the file {CODES} is damaged: each of its lines must have two pieces.")
+    return tuple((left, right) for left, right in pairs)
+
+
+def show_and_tell(texts: Mapping[str, bytes], name: str, rows: int) -> tuple[tuple[str, ...], list[int]]:
+    """The words of im2txt's word_counts.txt in this program's order, `SPECIAL` first, and the row of the checkpoint
+    that each one has, -1 for padding, which has none. The unknown word comes behind the file's last; rows behind that
+    stand for no word. Raises StoreError."""
+    words = [line.split()[0] if line.split() else "" for line in _lines(texts, name)]
+    if len(set(words)) != len(words) or not all(words):
+        raise StoreError(f"the file {name} is damaged: it has empty lines, or the same word twice.")
+    if "<S>" not in words or "</S>" not in words:
+        raise StoreError(f"the file {name} is not Show and Tell's vocabulary: “<S>” or “</S>” is missing.")
+    if len(words) + 1 > rows:
+        raise StoreError(
+            f"the file {name} has {len(words):,} words for {rows:,} embeddings: it belongs to another model."
+        )
+    first = [-1, len(words), words.index("<S>"), words.index("</S>")]
+    rest = [row for row in range(rows) if row not in first]
+    names = [words[row] if row < len(words) else f"<unused {row}>" for row in rest]
+    return (*SPECIAL, *names), first + rest
+
+
+def _lines(texts: Mapping[str, bytes], name: str) -> list[str]:
+    """Without the line ends. Raises StoreError."""
+    if name not in texts:
+        raise StoreError(f"the file {name}, its vocabulary, is missing.")
+    try:
+        text = texts[name].decode()
+    except UnicodeDecodeError as error:
+        raise StoreError(f"the file {name} is no text.") from error
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

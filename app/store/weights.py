@@ -46,7 +46,8 @@ def read(path: Path, architecture: str | None = None, name: str = "") -> tuple[s
     if architecture is not None and recognised != architecture:
         raise StoreError(f"{name} holds the weights of {recognised}, not of {architecture}.")
     plain = architectures.plain_names(found)
-    _check_tied(found, plain, name)
+    if recognised == "gnmt":
+        _check_tied(found, plain, name)
     wanted = architectures.shapes_of(recognised, {key: tuple(found[there].shape) for key, there in plain.items()})
     return recognised, {key: _checked(found[plain[key]], key, name) for key in wanted}
 
@@ -105,7 +106,8 @@ def _read_safetensors(path: Path, name: str) -> dict[str, torch.Tensor]:
             metadata = file.metadata()
     except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, RuntimeError, OSError) as error:
         raise StoreError(f"{name} is damaged: {_first_line(error)}.") from error
-    found.pop(vocabulary.WORDPIECES, None)  # no weights: `vocabulary.wordpieces` reads them
+    for text in vocabulary.TEXTS:  # no weights: `app.store.vocabulary` reads them
+        found.pop(text, None)
     return codec.decode(found, metadata, name)
 
 
