@@ -11,7 +11,6 @@ from PySide6.QtCore import QMimeData, Qt, QTimer, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.gui.classify.panel import choose_folder
 from app.gui.context import Context
 from app.gui.leaves import Leaves
 from app.gui.places import show_folder
@@ -41,6 +40,7 @@ FIRST_SIZES = {"wide": [500, 500], "narrow": [500, 500]}
 DEBOUNCE = 60  # ms after a key stroke: fast typing is looked at once or twice a word
 UNCHANGED = 5000  # ms after which a text goes into the history
 KEEP = 2000  # ms after which the text is kept for the next start
+PATIENCE = 300  # ms: what takes less shows no progress
 PAUSE = 800  # ms without a key stroke after which screen readers hear the translation
 COPIED = 2000  # ms for which the status bar says so
 TELL = 300  # ms between two changes of the status bar
@@ -75,6 +75,8 @@ class TranslatePanel(Leaves):
         self._resting.timeout.connect(self.note)
         self._keeping = QTimer(self, singleShot=True, interval=KEEP)
         self._keeping.timeout.connect(self._keep)
+        self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
+        self._patience.timeout.connect(self._tell_progress)
         self._pausing = QTimer(self, singleShot=True, interval=PAUSE)
         self._pausing.timeout.connect(self._announce)
         self._telling = QTimer(self, singleShot=True, interval=TELL)
@@ -150,7 +152,7 @@ class TranslatePanel(Leaves):
         self.choice.changed.connect(self._choice_changed)
         session.page_changed.connect(self._page_changed)
         session.guessed.connect(self.choice.hear)
-        session.working_changed.connect(self._tell_progress)
+        session.working_changed.connect(self._working_changed)
         session.failed.connect(self._not_translated)
         session.known_changed.connect(lambda _: self._tell_soon())
         left.field.textChanged.connect(self._typed)
@@ -180,7 +182,7 @@ class TranslatePanel(Leaves):
         self.documents.saved.connect(self._document_saved)
         self.documents.said.connect(self.say)
         self.keeper.restored.connect(self._restore)
-        self.keeper.said.connect(lambda words: self.say("warning", words))
+        self.keeper.said.connect(self._not_kept)
         self.files.said.connect(self.say)
         self._context.bridge.loaded_changed.connect(self._tell_chip)
         self._context.bridge.loaded_changed.connect(self._tell_progress)
@@ -213,6 +215,8 @@ class TranslatePanel(Leaves):
             self.open_paths(chosen)
 
     def open_folder_dialog(self) -> None:
+        from app.gui.classify.panel import choose_folder  # the whole of another panel
+
         chosen = choose_folder(self, self.tr("Open a folder with documents"), self._folder)
         if chosen is not None:
             self._context.settings.set("translate.folder", str(chosen))
@@ -294,7 +298,7 @@ class TranslatePanel(Leaves):
             figure.models_changed()  # type: ignore[attr-defined]
 
     def close_panel(self, timeout: float = 1.0) -> None:
-        for timer in (self._typing, self._resting, self._keeping, self._pausing, self._telling):
+        for timer in (self._typing, self._resting, self._keeping, self._patience, self._pausing, self._telling):
             timer.stop()
         self.inside.close_views()
         self.note()
@@ -321,6 +325,7 @@ class TranslatePanel(Leaves):
         self.left.field.replace(sample.path.read_text("utf-8").rstrip("\n"))
         self.left.field.setFocus()
 
+    @Slot(object)
     def _restore(self, draft: Draft) -> None:
         """The text of last time, unless something was typed already."""
         field = self.left.field
@@ -417,6 +422,10 @@ class TranslatePanel(Leaves):
         field = self.left.field
         self.keeper.keep(Draft(field.text, field.textCursor().position()))
 
+    @Slot(str)
+    def _not_kept(self, words: str) -> None:
+        self.say("warning", words)
+
     def _turn_history(self, on: bool) -> None:
         self._context.settings.set("translate.history", on)
         self.keeper.turn(on)
@@ -463,13 +472,22 @@ class TranslatePanel(Leaves):
         self.right.strips.say("error", words, ((self.tr("Try again"), self.session.again),))
         self._tell_progress()
 
+    def _working_changed(self, working: bool) -> None:
+        if working:
+            if not self._patience.isActive() and not self.right.telling:
+                self._patience.start()
+        else:
+            self._patience.stop()
+            self._tell_progress()
+
     @Slot()
     def _tell_progress(self) -> None:
         page, session = self.session.page, self.session
         done, total = (page.done, len(page.slots)) if page is not None else (0, 0)
-        key = session.key
-        loading = session.working and key is not None and key.model not in self._context.bridge.loaded
-        self.right.show_progress(done, total, session.working, session.stopped, loading)
+        key, slow = session.key, session.working and not self._patience.isActive()
+        loading = slow and key is not None and key.model not in self._context.bridge.loaded
+        left = session.latency * (total - done) / 1000
+        self.right.show_progress(done, total, left, slow, session.stopped, loading)
         if page is not None and page.complete:
             self.right.strips.clear()  # why there was nothing
         self._tell_soon()
@@ -483,6 +501,7 @@ class TranslatePanel(Leaves):
         words = self.tr("{0}, from {1} into {2}")
         self.left.progress.start(words.format(name, language_name(source), language_name(target)))
 
+    @Slot(object, str)
     def _document_saved(self, path: Path, sentence: str) -> None:
         words = self.tr("Saved: {0}").format(path.name)
         folder = ((self.tr("Show the folder"), lambda: show_folder(path.parent)),)

@@ -29,6 +29,8 @@ from app.gui.widgets.model_chip import ModelChip
 if TYPE_CHECKING:
     from app.store.cards import Card
 
+TOLD = 3.0  # seconds: of what takes less, nobody wants to know how long it takes
+
 
 class TargetSide(QWidget):
     target_chosen = Signal(str)
@@ -125,7 +127,7 @@ class TargetSide(QWidget):
         column.addWidget(head)
         column.addWidget(self.pages, 1)
         self.setMinimumWidth(260)
-        self.show_progress(0, 0, working=False, stopped=False, loading=False)
+        self.show_progress(0, 0, 0.0, working=False, stopped=False, loading=False)
         self.offer(False)
 
     # What can be done
@@ -170,13 +172,21 @@ class TargetSide(QWidget):
 
     # What is said
 
-    def show_progress(self, done: int, total: int, working: bool, stopped: bool, loading: bool) -> None:
-        """Sentences, of a text that takes long enough to be told. `loading`: the network isn't in memory yet."""
-        self.stop.setVisible(working and total > 1)
+    @property
+    def telling(self) -> bool:
+        """Whether progress is told."""
+        return bool(self.far.text())
+
+    def show_progress(self, done: int, total: int, seconds: float, working: bool, stopped: bool, loading: bool) -> None:
+        """Sentences; the last one needs no telling. `seconds`: that it will take. `loading`: the network is on its way
+        into memory."""
+        self.stop.setVisible(working and total > done + 1)
         self.go_on.setVisible(stopped and done < total)
         words = self.tr("Loading the network…") if loading else ""
-        if not loading and done < total and (total > 1 or stopped) and (working or stopped):
+        if not loading and ((working and done + 1 < total) or (stopped and done < total)):
             words = self.tr("{0} of {1} sentences").format(numbers.whole(done), numbers.whole(total))
+            if working and seconds >= TOLD:
+                words += " · " + self.tr("{0} left").format(numbers.duration(seconds))
         self.far.setText(words)
 
     def _tool(self, icon: str, words: str, role: str = "text") -> QToolButton:

@@ -386,3 +386,29 @@ def test_what_cannot_be_translated_is_copied_faithfully(panel: Any, qtbot: Any, 
     assert panel.right.field.text == panel.left.field.text
     assert len(panel.right.field.text) == len(text)
     assert panel.session.page.slots == ()
+
+
+def test_progress_is_told_of_what_takes_long(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    panel.left.field.insert("one dog. two dogs. three dogs.")
+    shows(panel, "ONE DOG. TWO DOGS. THREE DOGS.")
+    assert not panel.right.telling
+    engine.gate.clear()
+    panel.left.clear.click()
+    panel.left.field.insert("four dogs. five dogs. six dogs.")
+    qtbot.waitUntil(lambda: panel.right.far.text() == "0 of 3 sentences")
+    assert panel.right.stop.isVisible()
+    engine.gate.set()
+    shows(panel, "FOUR DOGS. FIVE DOGS. SIX DOGS.")
+    assert not panel.right.telling
+    assert not panel.right.stop.isVisible()
+
+
+def test_until_the_network_is_in_memory_that_is_said(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    qtbot.waitUntil(lambda: panel.test_context.bridge.loaded == {"gnmt"})
+    panel.test_context.bridge.forget_loaded()
+    engine.gate.clear()
+    panel.left.field.insert("the dog")
+    qtbot.waitUntil(lambda: panel.right.far.text() == "Loading the network…")
+    engine.gate.set()
+    shows(panel, "der Hund")
+    assert not panel.right.telling
