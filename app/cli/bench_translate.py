@@ -140,9 +140,7 @@ class _Bench:
 
     def _ids(self, sentence: str) -> list[int]:
         pieces = self._network.wordpieces
-        return [
-            pieces.language(self._target), *pieces.encode(prepare(sentence, pieces.alphabet).text), END
-        ]  # fmt: skip
+        return list(pieces.framed(pieces.encode(prepare(sentence, pieces.alphabet).text), self._target))
 
     def one_sentence(self, sentences: Sequence[str], runs: int) -> None:
         def ours(beam: int) -> Timed:

@@ -35,6 +35,7 @@ LIBRARIES = (
     Library("safetensors", "safetensors", "reading weights"),
     Library("google_crc32c", "google-crc32c", "converting TensorFlow's checkpoints", optional=True),
     Library("sentencepiece", "sentencepiece", "translating", optional=True),
+    Library("sacremoses", "sacremoses", "translating with the published GNMT", optional=True),
     Library("sentencex", "sentencex", "finding the sentences of a text", optional=True),
     Library("py3langid", "py3langid", "guessing the language of a text", optional=True),
     Library("httpx", "httpx", "downloading models", optional=True),

@@ -225,7 +225,7 @@ class _Reading:
 
     sentence: str
     prepared: Prepared
-    ids: tuple[int, ...]  # the target language's token first, END last
+    ids: tuple[int, ...]  # as `wordpieces.framed` gives them
     pieces: tuple[str, ...]
     aligner: alignment.Aligner
 
@@ -241,8 +241,8 @@ def _read(sentence: str, network: TranslationNetwork, target: str) -> _Reading |
     pieces = network.wordpieces.encode(text)
     if not 0 < len(pieces) <= MOST_PIECES:
         return None
-    ids = (network.wordpieces.language(target), *pieces, END)
-    shown = network.wordpieces.pieces(ids)
+    ids = network.wordpieces.framed(pieces, target)
+    shown = network.wordpieces.read(ids)
     return _Reading(sentence, prepared, ids, shown, alignment.Aligner(sentence, prepared, shown))
 
 

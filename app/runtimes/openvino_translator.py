@@ -24,9 +24,9 @@ import numpy as np
 from app.nets.hypotheses import Offers
 from app.runtimes.devices import Device, threads
 from app.runtimes.openvino_runtime import import_openvino, keep, kept_folder, read_kept
-from app.runtimes.translator import Shrinking, padded
+from app.runtimes.translator import Shrinking, padded, wordpieces_of
 from app.store import int8
-from app.text.wordpieces import END, START, Wordpieces
+from app.text.wordpieces import END, START
 
 if TYPE_CHECKING:
     from app.store.cards import Card
@@ -42,7 +42,7 @@ class OpenVinoTranslator:
     def __init__(self, card: Card, store: Store, device: Device) -> None:
         openvino = import_openvino()
         self.device = device
-        self.wordpieces = Wordpieces(store.wordpieces(card))
+        self.wordpieces = wordpieces_of(card, store)
         self._openvino = openvino
         folder = kept_folder(openvino, store, card, "gnmt 1")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from app.nets.hypotheses import Offers
 from app.runtimes.devices import Device, threads
-from app.runtimes.translator import Shrinking, padded
-from app.text.wordpieces import END, START, Wordpieces
+from app.runtimes.translator import Shrinking, padded, wordpieces_of
+from app.text.wordpieces import END, START
 
 if TYPE_CHECKING:
     from app.store.cards import Card
@@ -32,7 +32,7 @@ class TorchTranslator:
             torch.set_num_threads(threads())
         self.device = device
         self.best_batch = 16 if device.kind == "cpu" else 64
-        self.wordpieces = Wordpieces(store.wordpieces(card))
+        self.wordpieces = wordpieces_of(card, store)
         net: Any = build(card, store)
         kind = torch.float16 if device.kind == "cuda" else torch.float32
         self._encode: Any = Encode(net).to(device.kind, kind)

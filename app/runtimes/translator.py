@@ -11,11 +11,13 @@ from app.nets.hypotheses import Speaker
 from app.runtimes import fastest
 from app.runtimes.captioner import Layout
 from app.runtimes.devices import Device
+from app.store.cards import directions
 from app.text.wordpieces import PAD, Wordpieces
 
 if TYPE_CHECKING:
     from app.store.cards import Card
     from app.store.catalog import Store
+    from app.text.moses_bpe import MosesBpe
 
 
 class Read(Speaker, Protocol):
@@ -29,11 +31,22 @@ class TranslationNetwork(Protocol):
     runtime: str  # "openvino" or "torch"
     device: Device
     best_batch: int  # sentences a batch at which a document goes fastest
-    wordpieces: Wordpieces
+    wordpieces: Wordpieces | MosesBpe
 
     def read(self, sources: Sequence[Sequence[int]]) -> Read:
-        """Sentences as ids: the target language's token first, END last. Padding is done here. Padding, start and
-        languages are never offered."""
+        """Sentences as ids, as `wordpieces.framed` gives them. Padding is done here. What `wordpieces.never` names is
+        never offered."""
+
+
+def wordpieces_of(card: Card, store: Store) -> Wordpieces | MosesBpe:
+    """What the card's translator reads and says. Raises StoreError."""
+    if card.architecture != "gnmt-2016":
+        return Wordpieces(store.wordpieces(card))
+    from app.store.vocabulary import CODES, SOURCE, TARGET
+    from app.text.moses_bpe import MosesBpe
+
+    texts = store.published_texts(card)
+    return MosesBpe(texts[SOURCE], texts[TARGET], texts[CODES], directions(card)[0])
 
 
 def padded(sources: Sequence[Sequence[int]]) -> np.ndarray:

@@ -186,6 +186,13 @@ class Store:
         self.fingerprint(card)  # says what to do where there is no file
         return vocabulary.wordpieces(self.path(card), {target for _, target in directions(card)})
 
+    def published_texts(self, card: Card) -> dict[str, bytes]:
+        """The vocabularies and codes of a "gnmt-2016", for `app.text.moses_bpe.MosesBpe`. Raises StoreError."""
+        from app.store import vocabulary
+
+        self.fingerprint(card)  # says what to do where there is no file
+        return vocabulary.texts_of(self.path(card))
+
     def verify(self, model_id: str) -> Verification:
         """Reads the whole file, whatever is remembered: the SHA-256 against the card, then a strict load.
         Raises StoreError only where there is no such model."""
@@ -208,7 +215,9 @@ class Store:
                 self.state_dict(card)
             if card.task == "caption":
                 self.vocabulary(card)
-            if card.task == "translate":
+            if card.architecture == "gnmt-2016":
+                self.published_texts(card)
+            elif card.task == "translate":
                 self.wordpieces(card)
         except (StoreError, OSError) as error:
             return Verification(card.id, False, str(error), size, digest)

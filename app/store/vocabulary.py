@@ -4,8 +4,9 @@ tensor of bytes; and the vocabularies of published models. No torch: the header 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from app.store.errors import StoreError
 
@@ -17,6 +18,8 @@ TEXTS = (WORDPIECES, SOURCE, TARGET, CODES)
 SPECIAL = ("<pad>", "<unknown>", "<start>", "<end>")  # the first ids; app.nets.captioner counts on them
 PAD, UNKNOWN, START, END = range(4)
 LARGEST_HEADER = 8 << 20  # bytes
+
+Parsed = TypeVar("Parsed")
 
 
 def read(path: Path) -> tuple[str, ...]:
@@ -66,23 +69,41 @@ def wordpieces(path: Path, languages: Iterable[str]) -> bytes:
 
 
 def published(texts: Mapping[str, bytes], name: str) -> tuple[str, ...]:
-    """The wordpieces of a GNMT's vocabulary file, in the order of its checkpoint's ids: unknown, start and end first,
-    which most files leave out (tensorflow/nmt, `check_vocab`). Raises StoreError."""
-    special = ("<unk>", "<s>", "</s>")
-    lines = tuple(_lines(texts, name))
-    pieces = lines if lines[:3] == special else special + lines
-    if len(set(pieces)) != len(pieces):
-        raise StoreError(f"the file {name} is damaged: it has the same wordpiece twice.")
-    return pieces
+    """The wordpieces of a GNMT's vocabulary file, in the order of its checkpoint's ids. Raises StoreError."""
+    from app.text import moses_bpe
+
+    return _parsed(texts, name, moses_bpe.vocabulary)
 
 
-def codes(texts: Mapping[str, bytes]) -> tuple[tuple[str, str], ...]:
-    """How subword-nmt joins the pieces of a word, what is joined first coming first. Raises StoreError."""
-    lines = [line.strip(" ") for line in _lines(texts, CODES)]
-    pairs = [tuple(line.split(" ")) for line in (lines[1:] if lines[0].startswith("#version") else lines)]
-    if not pairs or any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise StoreError(f"the file {CODES} is damaged: each of its lines must have two pieces.")
-    return tuple((left, right) for left, right in pairs)
+def codes(texts: Mapping[str, bytes]) -> dict[tuple[str, str], int]:
+    """How subword-nmt joins the pieces of a word: the rank of each pair. Raises StoreError."""
+    from app.text import moses_bpe
+
+    return _parsed(texts, CODES, moses_bpe.codes)[0]
+
+
+def texts_of(path: Path) -> dict[str, bytes]:
+    """The three files that a "gnmt-2016" has within it, checked: a wordpiece for each embedding. Raises StoreError."""
+    import safetensors
+
+    counts = {SOURCE: "embedding.weight", TARGET: "target_embedding.weight"}
+    try:
+        with safetensors.safe_open(str(path), framework="np") as file:
+            texts = {name: bytes(file.get_tensor(name).tobytes()) for name in (SOURCE, TARGET, CODES)}
+            rows = {name: file.get_slice(key).get_shape()[0] for name, key in counts.items()}
+    except (OSError, safetensors.SafetensorError, IndexError) as error:
+        raise StoreError(f"{path.name} has no wordpieces that can be read: remove it and get it again.") from error
+    try:
+        codes(texts)
+        found = {name: 1 + len(published(texts, name)) for name in counts}  # with padding
+    except StoreError as error:
+        raise StoreError(f"{path.name} can't be used: {error} Remove it and get it again.") from error
+    for name, count in found.items():
+        if count != rows[name]:
+            raise StoreError(
+                f"{path.name} has damaged wordpieces ({count:,} for {rows[name]:,} embeddings): get it again."
+            )
+    return texts
 
 
 def show_and_tell(texts: Mapping[str, bytes], name: str, rows: int) -> tuple[tuple[str, ...], list[int]]:
@@ -106,10 +127,19 @@ def show_and_tell(texts: Mapping[str, bytes], name: str, rows: int) -> tuple[tup
 
 def _lines(texts: Mapping[str, bytes], name: str) -> list[str]:
     """Without the line ends. Raises StoreError."""
+
+    def lines(raw: bytes) -> list[str]:
+        return raw.decode().removesuffix("\n").split("\n")  # what can't be decoded is a ValueError, too
+
+    return _parsed(texts, name, lines)
+
+
+def _parsed(texts: Mapping[str, bytes], name: str, parse: Callable[[bytes], Parsed]) -> Parsed:
     if name not in texts:
         raise StoreError(f"the file {name}, its vocabulary, is missing.")
     try:
-        text = texts[name].decode()
+        return parse(texts[name])
     except UnicodeDecodeError as error:
-        raise StoreError(f"the file {name} is no text.") from error
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+        raise StoreError(f"the file {name} is damaged: it is no text.") from error
+    except ValueError as error:
+        raise StoreError(f"the file {name} is damaged: {error}.") from error

@@ -177,7 +177,7 @@ def _letters(pieces: Sequence[str]) -> tuple[str, list[int]]:
                 letters += letter
                 owners.append(owner)
             run = []
-        if piece == "<unk>":
+        if piece.lstrip("▁") == "<unk>":
             piece = _UNKNOWN
         elif special and CONTROL.fullmatch(piece):
             continue

@@ -212,7 +212,8 @@ def _words(pieces: Sequence[str], source: str) -> Words:
         if piece.startswith("▁") or not words:
             words.append(("", []))
         text, rows = words[-1]
-        words[-1] = (text + (_UNKNOWN if piece == "<unk>" else piece.lstrip("▁")), [*rows, k])
+        said = piece.lstrip("▁")
+        words[-1] = (text + (_UNKNOWN if said == "<unk>" else said), [*rows, k])
     return [(_spelt(text, source), rows) for text, rows in words if text]
 
 

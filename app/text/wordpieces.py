@@ -7,7 +7,7 @@ names the target language ("<2de>"), and ⟨1⟩ … ⟨6⟩ stand for what is c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,10 @@ def language_token(language: str) -> str:
 def shown(piece: str) -> str:
     """A piece as a person reads it: "▁" still begins a word; what is no text stands in angle brackets."""
     names = {"<s>": "⟨start⟩", "</s>": "⟨end⟩", "<unk>": "⟨unknown⟩", "<pad>": "⟨padding⟩"}
-    return f"⟨→ {piece[2:4]}⟩" if _LANGUAGE.fullmatch(piece) else names.get(piece, piece)
+    if _LANGUAGE.fullmatch(piece):
+        return f"⟨→ {piece[2:4]}⟩"
+    bare = piece.removeprefix("▁")
+    return piece.removesuffix(bare) + names[bare] if bare in names else piece
 
 
 class Wordpieces:
@@ -62,6 +65,15 @@ class Wordpieces:
         """Ids of a sentence's wordpieces, without language token and end."""
         ids: list[int] = self._model.encode(text)
         return ids
+
+    def framed(self, ids: Sequence[int], target: str) -> tuple[int, ...]:
+        """All that the network reads of a sentence: the language to translate into, its wordpieces, the end. Raises
+        ValueError."""
+        return (self.language(target), *ids, END)
+
+    def read(self, ids: Iterable[int]) -> tuple[str, ...]:
+        """Of what the network reads: it is the same vocabulary."""
+        return self.pieces(ids)
 
     def pieces(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Wordpieces by id; "▁" begins a word."""

@@ -185,7 +185,7 @@ def test_the_words_come_with_it(tmp_path: Path) -> None:
     found = load_file(target)
     assert all(found[name].tobytes() == text for name, text in gnmt_texts().items())
     assert vocabulary.published(gnmt_texts(), SOURCE)[:4] == ("<unk>", "<s>", "</s>", "s0@@")
-    assert vocabulary.codes(gnmt_texts()) == (("s", "1"), ("t", "1</w>"))
+    assert vocabulary.codes(gnmt_texts()) == {("s", "1"): 0, ("t", "1</w>"): 1}
 
 
 @pytest.mark.parametrize("name", ["gnmt", "show"])
@@ -350,7 +350,7 @@ def test_newer_names_of_the_lstm(tmp_path: Path, show: Any) -> None:
         ({SOURCE: None}, "the file vocabulary.source, its vocabulary, is missing"),
         ({TARGET: b"one\ntwo\n"}, "the file vocabulary.target has 5 wordpieces for 44 embeddings"),
         ({SOURCE: b"\n".join([b"same"] * 37)}, "it has the same wordpiece twice"),
-        ({SOURCE: b"\xff\xfe"}, "the file vocabulary.source is no text"),
+        ({SOURCE: b"\xff\xfe"}, "the file vocabulary.source is damaged: it is no text"),
         ({CODES: b"#version: 0.2\na b c\n"}, "the file bpe.codes is damaged"),
         ({CODES: b""}, "the file bpe.codes is damaged"),
     ],
