@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from app.engines.models import LoadModel, ModelEngine, ReleaseModel, UseDevice
 from app.media import inputs
 from app.media.pictures import Picture, PictureError, decode
 from app.nets.hypotheses import Hypothesis, Spoken, search
+from app.nets.published_searches import im2txt
 from app.runtimes.captioner import CaptionNetwork
 from app.store import vocabulary
 
@@ -33,6 +35,8 @@ LONGEST = 20  # words; longer captions are cut, as they are when the network is 
 ALPHA = 0.7  # of the length penalty, as measured: without it beams prefer short sentences
 RUNNERS_UP = 5  # words beside each word
 
+_BEFORE_MARK = re.compile(r" ([.,;:!?']|'s\b|n't\b)")
+
 
 class CaptionError(Exception):
     """str(error) is one sentence: what was asked for, why it can't be done, what to do."""
@@ -45,7 +49,8 @@ class Word:
     text: str
     p: float  # its probability (softmax, 0 to 1) given the words before it
     runners_up: tuple[tuple[str, float], ...]  # the next most probable words, best first; () where not asked for
-    attention: np.ndarray | None  # (h, w) float32, sums to 1; of the whole picture, which is squeezed to a square
+    attention: np.ndarray | None  # (h, w) float32, sums to 1; of the whole picture, which is squeezed to a square.
+    # None where not asked for, or the network has no attention
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +61,17 @@ class Caption:
     logprob: float
     score: float
     finished: bool = True  # False: still growing, or cut at the longest length
+    written: bool = False  # the network says full stops: it learnt from written sentences
 
     @property
     def text(self) -> str:
-        """The words with spaces, small letters, no full stop: as the network says them."""
-        return " ".join(word.text for word in self.words)
+        """The words with spaces, small letters, no full stop: as the network says them. Where it says full stops as
+        well, a sentence as people write it."""
+        said = " ".join(word.text for word in self.words)
+        if not self.written:
+            return said
+        sentence = _BEFORE_MARK.sub(r"\1", said)
+        return sentence[:1].upper() + sentence[1:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +159,7 @@ class CaptionEngine(ModelEngine[CaptionNetwork]):
         network, card = self._network(request.model)
         prefix = _ids(request.prefix, network.vocabulary, card.name)
         x = inputs.tensor(picture, card.preprocessing)
-        speaking = _Speaking(network, x[None], request.beam, prefix, request.details)
+        speaking = _Speaking(network, card, x[None], request.beam, prefix, request.details)
         yield None
         for groups in speaking.words():
             yield speaking.caption(groups[0][0])
@@ -177,7 +188,13 @@ class _Speaking:
     """A batch of pictures being described."""
 
     def __init__(
-        self, network: CaptionNetwork, x: np.ndarray, beam: int, prefix: tuple[int, ...] = (), details: bool = True
+        self,
+        network: CaptionNetwork,
+        card: Card,
+        x: np.ndarray,
+        beam: int,
+        prefix: tuple[int, ...] = (),
+        details: bool = True,
     ) -> None:
         """`x` (n, 3, h, w)."""
         begin = time.perf_counter()
@@ -186,17 +203,29 @@ class _Speaking:
         self.decoder_ms = 0.0
         self._network, self._details, self._scenes = network, details, looked.features
         self._made: dict[Spoken, Word] = {}
-        self._steps = search(
-            looked,
-            batch=len(x),
-            start=vocabulary.START,
-            end=vocabulary.END,
-            beam=beam,
-            longest=[LONGEST] * len(x),
-            alpha=ALPHA,
-            prefix=prefix,
-            exact=False,  # the same best sentence 400 times of 400, beams 3 and 5, and a quarter fewer words to compute
-        )
+        self._written = "." in network.vocabulary
+        if card.architecture == "show-and-tell":  # as it was published
+            self._steps = im2txt(
+                looked,
+                batch=len(x),
+                start=vocabulary.START,
+                end=vocabulary.END,
+                beam=beam,
+                longest=[LONGEST - 1] * len(x),
+                prefix=prefix,
+            )
+        else:
+            self._steps = search(
+                looked,
+                batch=len(x),
+                start=vocabulary.START,
+                end=vocabulary.END,
+                beam=beam,
+                longest=[LONGEST] * len(x),
+                alpha=ALPHA,
+                prefix=prefix,
+                exact=False,  # the same best sentence 400 times of 400, beams 3 and 5, a quarter fewer words to compute
+            )
         self._groups: list[list[Hypothesis]] = []
 
     def words(self) -> Generator[list[list[Hypothesis]], None, None]:
@@ -225,7 +254,8 @@ class _Speaking:
     def caption(self, found: Hypothesis) -> Caption:
         chain = found.last.chain()
         words = chain[:-1] if found.finished else chain
-        return Caption(tuple(self._word(spoken) for spoken in words), found.last.total, found.score, found.finished)
+        said = tuple(self._word(spoken) for spoken in words)
+        return Caption(said, found.last.total, found.score, found.finished, self._written)
 
     def _word(self, spoken: Spoken) -> Word:
         if (word := self._made.get(spoken)) is None:
@@ -243,8 +273,9 @@ class _Speaking:
                 break
             if token not in (spoken.token, vocabulary.END) and log_p > -math.inf:
                 runners_up.append((self._network.vocabulary[token], math.exp(log_p)))
-        assert offers.attention is not None
-        attention = np.asarray(offers.attention[row], np.float32).reshape(self._network.grid)
+        attention = None
+        if offers.attention is not None and self._network.grid is not None:
+            attention = np.asarray(offers.attention[row], np.float32).reshape(self._network.grid)
         return Word(text, p, tuple(runners_up), attention)
 
 
@@ -270,7 +301,7 @@ def _describe_batch(
     xs = [item.x for _, item in batch if item.x is not None]
     described: list[Described] = []
     if xs:
-        speaking = _Speaking(network, np.stack(xs), beam)
+        speaking = _Speaking(network, card, np.stack(xs), beam)
         yield None
         for _ in speaking.words():
             yield None

@@ -23,8 +23,8 @@ from PIL import Image
 @dataclass(frozen=True)
 class Preprocessing:
     """`resize` is the short side in pixels (long side follows; rounded as torchvision does), `crop` the centre square
-    cut out of it; `squeeze` resizes the whole picture to `crop` x `crop` instead. Values are
-    (x / 255 - mean) / deviation, x in 0…255, channels RGB."""
+    cut out of it; `squeeze` resizes the whole picture to `crop` x `crop` instead, or to a square of `squeezed` pixels
+    out of which the crop is cut. Values are (x / 255 - mean) / deviation, x in 0…255, channels RGB."""
 
     resize: int = 256
     crop: int = 224
@@ -32,6 +32,7 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     squeeze: bool = False
+    squeezed: int | None = None
 
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -61,9 +62,13 @@ def apply(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
 
 def seen_box(width: int, height: int, preprocessing: Preprocessing) -> tuple[float, float, float, float]:
     """The part of a `width` × `height` picture that the network sees: left, top, width, height in its pixels."""
-    if preprocessing.squeeze:
-        return 0.0, 0.0, float(width), float(height)
     resize, crop = preprocessing.resize, preprocessing.crop
+    if preprocessing.squeeze:
+        if preprocessing.squeezed is None:
+            return 0.0, 0.0, float(width), float(height)
+        across, down = width / preprocessing.squeezed, height / preprocessing.squeezed
+        start = (preprocessing.squeezed - crop) // 2  # TensorFlow rounds down
+        return start * across, start * down, crop * across, crop * down
     if crop > resize:
         raise ValueError(f"a crop of {crop} does not fit into a short side of {resize}")
     short, long = sorted((width, height))

@@ -2,16 +2,19 @@
 
 The same numbers as `app.nets.captioner` gives, with less to read for each word, which is what decoding waits for: the
 attention's keys come once a picture, both products of the last state are one, and so are the cell's two. States are
-picked by index and the most probable words are chosen inside, so that a runtime has one call a word.
+picked by index and the most probable words are chosen inside, so that a runtime has one call a word. A decoder without
+attention needs nothing of the picture after its start (`Tell`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from app.nets.captioner import PAD, START, UNKNOWN, CaptionDecoder, Captioner
+from app.nets.captioner import PAD, START, UNKNOWN, CaptionDecoder, Captioner, PlainDecoder
 
 BEST = 32  # words offered a hypothesis: 2 · beam for a beam of 10, and the runner-ups
 
@@ -75,3 +78,35 @@ class Speak(nn.Module):
         log_p = F.log_softmax(logits.float(), dim=-1) + self.never
         best, which = log_p.topk(min(BEST, self.bias.shape[0]), dim=-1)
         return best, which, log_p, attention, h, c
+
+
+class Tell(nn.Module):
+    """`Speak` without attention. `never`: ids that stand for no word; they keep their share of the probability."""
+
+    never: Tensor  # (vocabulary,): -inf where there is no word
+
+    def __init__(self, decoder: PlainDecoder, never: Sequence[int]) -> None:
+        super().__init__()
+        cell = decoder.cell
+        self.embedding, self.to_word = decoder.embedding, decoder.to_word
+        self.cell_weight = nn.Parameter(torch.cat([cell.weight_ih, cell.weight_hh], dim=1))
+        self.cell_bias = nn.Parameter(cell.bias_ih + cell.bias_hh)
+        shut = torch.zeros(decoder.to_word.out_features)
+        shut[list(never)] = float("-inf")
+        self.register_buffer("never", shut)
+
+    def forward(
+        self, words: Tensor, parents: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """`words`, `parents` (batch, beam), `h`, `c` (hypotheses, width) -> the best log probabilities and words
+        (batch, beam, BEST), all log probabilities (batch, beam, vocabulary), h, c (batch · beam, width)."""
+        rows = parents.reshape(-1)
+        h, c = h.index_select(0, rows), c.index_select(0, rows)
+        inputs = torch.cat([self.embedding(words.reshape(-1)), h], dim=-1)
+        i, f, g, o = F.linear(inputs, self.cell_weight, self.cell_bias).chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        logits = self.to_word(h).reshape(*words.shape, -1)
+        log_p = F.log_softmax(logits.float(), dim=-1) + self.never
+        best, which = log_p.topk(min(BEST, self.never.shape[0]), dim=-1)
+        return best, which, log_p, h, c

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class CaptionNetwork(Protocol):
     device: Device
     best_batch: int  # pictures a batch at which a folder goes fastest
     vocabulary: tuple[str, ...]
-    grid: tuple[int, int]  # places the attention has, high and wide
+    grid: tuple[int, int] | None  # places the attention has, high and wide; None: it has no attention
 
     def look(self, batch: np.ndarray) -> Looked:
         """`batch` (n, 3, h, w) float32, preprocessed as the card says."""
@@ -59,6 +59,15 @@ class Layout:
         origins[places] = [self._places[parent] for parent in parents]
         self._places = places
         return words.reshape(self._pictures, width), origins.reshape(self._pictures, width), places
+
+
+def speaking(net: Any, vocabulary: Sequence[str]) -> Any:
+    """What says a word: `Speak`, or without attention `Tell`."""
+    from app.nets.captioner import PlainDecoder
+    from app.nets.captioner_steps import Speak, Tell
+    from app.store.vocabulary import never
+
+    return Tell(net.decoder, never(vocabulary)) if isinstance(net.decoder, PlainDecoder) else Speak(net.decoder)
 
 
 def load(card: Card, store: Store, device: Device) -> CaptionNetwork:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.nets.hypotheses import Offers
-from app.runtimes.captioner import Layout
+from app.runtimes.captioner import Layout, speaking
 from app.runtimes.devices import Device, threads
 from app.runtimes.openvino_runtime import import_openvino, keep, kept_folder, read_kept
 
@@ -45,7 +45,8 @@ class OpenVinoCaptioner:
         self._look, speak = read_kept(openvino, folder, read) or self._convert(card, store, folder)
         self._compiled: dict[int, Any] = {}
         self._speak = self._compile(speak)
-        self.grid = (self._side // 32, self._side // 32)  # the encoder's last stride
+        attends = len(speak.inputs) > 4
+        self.grid = (self._side // 32, self._side // 32) if attends else None  # the encoder's last stride
         looked = self.look(np.zeros((1, 3, self._side, self._side), np.float32))
         looked.advance([2], [0], [0], None)  # the first call of each allocates
 
@@ -56,7 +57,7 @@ class OpenVinoCaptioner:
         from app.runtimes.torch_runtime import build
 
         net: Any = build(card, store)
-        look, speak = Look(net), Speak(net.decoder).requires_grad_(False)
+        look, speak = Look(net), speaking(net, self.vocabulary).requires_grad_(False)
         picture = torch.zeros(2, 3, self._side, self._side)
         shape = self._openvino.PartialShape
         with torch.no_grad(), warnings.catch_warnings():
@@ -68,10 +69,11 @@ class OpenVinoCaptioner:
             )
             words = torch.zeros(2, 3, dtype=torch.int64)
             free, state = shape([-1, -1]), shape([-1, h.shape[1]])
+            places = (values, keys) if isinstance(speak, Speak) else ()
             converted_speak = self._openvino.convert_model(
                 speak,
-                example_input=(words, words, h, c, values, keys),
-                input=[free, free, state, state, shape([-1, *values.shape[1:]]), shape([-1, *keys.shape[1:]])],
+                example_input=(words, words, h, c, *places),
+                input=[free, free, state, state, *(shape([-1, *tensor.shape[1:]]) for tensor in places)],
             )
         try:
             keep(self._openvino, {"look": converted_look, "speak": converted_speak}, {}, folder)
@@ -87,8 +89,10 @@ class OpenVinoCaptioner:
         n = len(batch)
         if n not in (1, self.best_batch):  # fixed shapes run faster than free ones, and each is compiled once
             parts = [self._run_look(batch[k : k + 1]) for k in range(n)]
-            return _Looked(self._speak, [np.concatenate(arrays) for arrays in zip(*parts, strict=True)])
-        return _Looked(self._speak, self._run_look(batch))
+            arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        else:
+            arrays = self._run_look(batch)
+        return _Looked(self._speak, arrays, attends=self.grid is not None)
 
     def _run_look(self, batch: np.ndarray) -> list[np.ndarray]:
         n = len(batch)
@@ -101,22 +105,25 @@ class OpenVinoCaptioner:
 
 
 class _Looked:
-    def __init__(self, speak: Any, arrays: list[np.ndarray]) -> None:
+    def __init__(self, speak: Any, arrays: list[np.ndarray], attends: bool) -> None:
         self._speak = speak
-        self._values, self._keys, self._h, self._c, self.features = arrays
-        self._layout = Layout(len(self._values))
+        *places, self._h, self._c, self.features = arrays
+        self._places = places if attends else []
+        self._layout = Layout(len(self.features))
 
     def advance(
         self, tokens: Sequence[int], parents: Sequence[int], inputs: Sequence[int], forced: int | None
     ) -> Offers:
         words, origins, places = self._layout.place(tokens, parents, inputs)
-        given = [words, origins, self._h, self._c, self._values, self._keys]
+        given = [words, origins, self._h, self._c, *self._places]
         result = self._speak(given, share_inputs=True, share_outputs=True)
         # Flattened to (hypotheses, …) and picked: a copy each, so that the next word may overwrite the results.
-        best, which, attention = (result[k].reshape(-1, result[k].shape[-1])[places] for k in (0, 1, 3))
-        self._h, self._c = np.array(result[4]), np.array(result[5])
+        best, which, *attention = (
+            result[k].reshape(-1, result[k].shape[-1])[places] for k in ((0, 1, 3) if self._places else (0, 1))
+        )
+        self._h, self._c = np.array(result[len(result) - 2]), np.array(result[len(result) - 1])
         if forced is not None:
             log_p = result[2].reshape(-1, result[2].shape[-1])[places, forced]
             best = np.concatenate([log_p[:, None], best], axis=1)
             which = np.concatenate([np.full_like(which[:, :1], forced), which], axis=1)
-        return Offers(which.tolist(), best.tolist(), attention)
+        return Offers(which.tolist(), best.tolist(), attention[0] if attention else None)

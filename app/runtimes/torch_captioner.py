@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.nets.hypotheses import Offers
-from app.runtimes.captioner import Layout
+from app.runtimes.captioner import Layout, speaking
 from app.runtimes.devices import Device, threads
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ class TorchCaptioner:
         self.best_batch = 8 if device.kind == "cpu" else 32
         self.vocabulary = store.vocabulary(card)
         side = card.preprocessing.crop
-        self.grid = (side // 32, side // 32)  # the encoder's last stride
         self._type = torch.float16 if device.kind == "cuda" else torch.float32
         net: Any = build(card, store)
         look: Any = Look(net).to(device.kind, self._type)
         self._look = look.to(memory_format=torch.channels_last)
-        self._speak = Speak(net.decoder).to(device.kind, self._type)
+        self._speak = speaking(net, self.vocabulary).to(device.kind, self._type)
+        attends = isinstance(self._speak, Speak)
+        self.grid: tuple[int, int] | None = (side // 32, side // 32) if attends else None  # the encoder's last stride
         self.look(np.zeros((1, 3, side, side), np.float32)).advance([2], [0], [0], None)
 
     def look(self, batch: np.ndarray) -> _Looked:
@@ -46,14 +47,16 @@ class TorchCaptioner:
 
         x = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device.kind, self._type)
         with torch.inference_mode():
-            return _Looked(self._speak, self._look(x.contiguous(memory_format=torch.channels_last)))
+            looked = self._look(x.contiguous(memory_format=torch.channels_last))
+            return _Looked(self._speak, looked, attends=self.grid is not None)
 
 
 class _Looked:
-    def __init__(self, speak: Any, tensors: tuple[Any, ...]) -> None:
+    def __init__(self, speak: Any, tensors: tuple[Any, ...], attends: bool) -> None:
         self._speak = speak
-        self._values, self._keys, self._h, self._c, features = tensors
-        self._device = self._values.device
+        *places, self._h, self._c, features = tensors
+        self._places = places if attends else []
+        self._device = features.device
         self.features: np.ndarray = features.float().cpu().numpy()
         self._layout = Layout(len(features))
 
@@ -65,15 +68,15 @@ class _Looked:
         words, origins, places = self._layout.place(tokens, parents, inputs)
         with torch.inference_mode():
             given = torch.from_numpy(np.stack([words, origins])).to(self._device)
-            best, which, log_p, attention, self._h, self._c = self._speak(
-                given[0], given[1], self._h, self._c, self._values, self._keys
+            best, which, log_p, *attention, self._h, self._c = self._speak(
+                given[0], given[1], self._h, self._c, *self._places
             )
             if forced is not None:
                 best = torch.cat([log_p[..., forced : forced + 1], best], dim=-1)
                 which = torch.cat([torch.full_like(which[..., :1], forced), which], dim=-1)
             # One copy from the device a word: what is waited for there.
-            packed = torch.cat([best.float(), which.float(), attention.float()], dim=-1).flatten(0, 1).cpu().numpy()
+            packed = torch.cat([best.float(), which.float(), *attention], dim=-1).flatten(0, 1).cpu().numpy()
         packed = packed[places]
         count = best.shape[-1]
         found = packed[:, count : 2 * count].astype(np.int64)  # float32 counts exactly up to 16 million
-        return Offers(found.tolist(), packed[:, :count].tolist(), packed[:, 2 * count :])
+        return Offers(found.tolist(), packed[:, :count].tolist(), packed[:, 2 * count :] if attention else None)

@@ -175,6 +175,8 @@ def check(card: Card, where: str) -> None:
     given = card.preprocessing
     if not 8 <= given.crop <= 2048 or not (given.squeeze or given.crop <= given.resize <= 4096):
         raise CardError(f"{where}: “preprocessing” must cut a square of 8 to 2048 pixels out of a larger one.")
+    if given.squeezed is not None and not (given.squeeze and given.crop <= given.squeezed <= 4096):
+        raise CardError(f"{where}: “preprocessing.squeezed” must be a square that the crop fits into.")
     if min(given.deviation) <= 0:
         raise CardError(f"{where}: “preprocessing.deviation” must be above zero.")
     for score in card.measured + card.published:

@@ -4,7 +4,7 @@ tensor of bytes; and the vocabularies of published models. No torch: the header 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ TEXTS = (WORDPIECES, SOURCE, TARGET, CODES)
 SPECIAL = ("<pad>", "<unknown>", "<start>", "<end>")  # the first ids; app.nets.captioner counts on them
 PAD, UNKNOWN, START, END = range(4)
 LARGEST_HEADER = 8 << 20  # bytes
+_UNUSED = "<unused "  # how the name begins of an embedding that stands for no word
 
 Parsed = TypeVar("Parsed")
 
@@ -63,6 +64,11 @@ def wordpieces(path: Path, languages: Iterable[str]) -> bytes:
             f"{path.name} has damaged wordpieces ({pieces.size:,} for {count:,} embeddings): install Triptych again."
         )
     return model
+
+
+def never(words: Sequence[str]) -> tuple[int, ...]:
+    """Ids that no captioner says: those that stand for no word."""
+    return (PAD, UNKNOWN, START, *(k for k, word in enumerate(words) if word.startswith(_UNUSED)))
 
 
 # Published models
@@ -121,7 +127,7 @@ def show_and_tell(texts: Mapping[str, bytes], name: str, rows: int) -> tuple[tup
         )
     first = [-1, len(words), words.index("<S>"), words.index("</S>")]
     rest = [row for row in range(rows) if row not in first]
-    names = [words[row] if row < len(words) else f"<unused {row}>" for row in rest]
+    names = [words[row] if row < len(words) else f"{_UNUSED}{row}>" for row in rest]
     return (*SPECIAL, *names), first + rest
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.nets.captioner import CaptionDecoder, Captioner, CaptionState, Places
-from app.nets.captioner_steps import BEST, Look, Speak
+from app.nets.captioner import CaptionDecoder, Captioner, CaptionState, Places, PlainDecoder
+from app.nets.captioner_steps import BEST, Look, Speak, Tell
 from app.nets.efficientnet_lite import EfficientNetLite
 from app.runtimes.captioner import Layout
 from app.store import vocabulary
@@ -85,3 +85,21 @@ def test_the_special_words_are_the_network_s() -> None:
         vocabulary.START,
         vocabulary.END,
     )
+
+
+def test_telling_gives_the_plain_decoder_s_words() -> None:
+    torch.manual_seed(6)
+    decoder = PlainDecoder(50, features=24, width=16, embedding=12).eval().requires_grad_(False)
+    h, c = torch.randn(8, 16), torch.randn(8, 16)
+    words, parents = torch.tensor([[5, 6, 7], [8, 9, 10]]), torch.tensor([[0, 0, 3], [7, 4, 5]])
+    best, which, log_p, new_h, new_c = Tell(decoder, (0, 1, 2, 49))(words, parents, h, c)
+    picked = parents.flatten()
+    places = Places(torch.zeros(6, 1, 24), torch.zeros(6, 1, 12))
+    logits, _, state = decoder.step(words.flatten(), CaptionState(h[picked], c[picked]), places)
+    expected = logits.log_softmax(-1)
+    expected[:, [0, 1, 2, 49]] = -torch.inf
+    torch.testing.assert_close(log_p.flatten(0, 1), expected)
+    torch.testing.assert_close(best.flatten(0, 1), expected.topk(BEST).values)
+    torch.testing.assert_close(log_p.gather(2, which), best)
+    torch.testing.assert_close(new_h, state.h)
+    torch.testing.assert_close(new_c, state.c)

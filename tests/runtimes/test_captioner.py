@@ -45,7 +45,7 @@ def test_both_look_and_speak_alike(store: Store, monkeypatch: pytest.MonkeyPatch
     x = np.stack([inputs.tensor(path, SQUEEZED) for path in SAMPLES])
     looked, reference = quick.look(x), exact.look(x)
     np.testing.assert_allclose(looked.features, reference.features, atol=2e-3)
-    arrays: Any = [tensor.numpy() for tensor in (reference._values, reference._keys, reference._h, reference._c)]
+    arrays: Any = [tensor.numpy() for tensor in (*reference._places, reference._h, reference._c)]
     same = _Looked(quick._speak, [*arrays, reference.features])
     count = len(SAMPLES)
     tokens, parents, rows = [2] * count, list(range(count)), list(range(count))

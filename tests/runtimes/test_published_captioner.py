@@ -1,0 +1,134 @@
+"""A converted Show and Tell, at small size: from TensorFlow's own checkpoint through the store and both runtimes to the
+engine, which says what TensorFlow says (tests/store/data/make_checkpoints.py)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.engines.caption import CaptionEngine, Describe, Described
+from app.media.preprocess import Preprocessing, apply, seen_box
+from app.runtimes import captioner, devices
+from app.runtimes.openvino_captioner import OpenVinoCaptioner
+from app.runtimes.torch_captioner import TorchCaptioner
+from app.store import convert, locate
+from app.store.cards import Card, Measurement, check, write_card
+from app.store.catalog import Store
+from app.store.errors import CardError
+from app.worker import Ticket
+from tests.store.test_convert import SHOW, expected, show_texts
+
+MODEL = "show-and-tell-small"
+PREPROCESSING = Preprocessing(crop=299, mean=(0.5,) * 3, deviation=(0.5,) * 3, squeeze=True)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("converted") / "show"
+    convert.convert(SHOW, file, show_texts(), kind="half")
+    return file
+
+
+@pytest.fixture
+def store(converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv(locate.HOME_VARIABLE, str(tmp_path / "home"))
+    store = Store()
+    folder = locate.writable(store.folders.models)
+    file = folder / f"{MODEL}.safetensors"
+    file.write_bytes(converted.read_bytes())
+    card = Card(
+        id=MODEL,
+        name="Show and Tell (small)",
+        year=2015,
+        task="caption",
+        architecture="show-and-tell",
+        origin="imported",
+        file=file.name,
+        licence="none: random weights for tests",
+        terms="Nothing was learnt.",
+        limits="Says words at random.",
+        summary="A captioner for tests.",
+        size=file.stat().st_size,
+        labels="",
+        preprocessing=PREPROCESSING,
+        measured=(Measurement("nothing", None, None, "nowhere", (("CIDEr", 0.0),)),),
+    )
+    write_card(card, folder / f"{MODEL}.toml")
+    return store
+
+
+def exactly(network: OpenVinoCaptioner, model: Any) -> Any:
+    """Compiled in float32: what bfloat16 does to numbers can't be told from mistakes."""
+    return network._openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "torch"])
+def test_the_engine_says_what_tensorflow_says(runtime: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OpenVinoCaptioner, "_compile", exactly)
+    if runtime == "torch":
+        monkeypatch.setattr(captioner, "fastest", lambda card, device, openvino, torch: torch())
+    assert store.verify(MODEL).ok
+    engine = CaptionEngine(store, "cpu")
+    kept = expected("show_and_tell")
+    words = [line.split()[0] for line in show_texts()[convert.WORDS].decode().splitlines()]
+    for k, small in enumerate(kept["pictures"][:3]):
+        frame = np.repeat(np.repeat(small, 13, 0), 13, 1)[..., ::-1]  # (299, 299, 3), BGR as frames are
+        steps = engine.handle(Describe(np.ascontiguousarray(frame), MODEL, beam=3), Ticket("caption"))
+        described = drain(steps)
+        assert described.runtime == runtime
+        for caption, ids, log_p in zip(described.captions, kept[f"captions {k}"], kept[f"log_p {k}"], strict=True):
+            assert [word.text for word in caption.words] == [words[int(i)] for i in ids[1:] if i > 2 or i == 0]
+            assert caption.logprob == pytest.approx(float(log_p), abs=1e-4)
+            assert math.prod(word.p for word in caption.words) >= math.exp(caption.logprob)
+            assert all(word.attention is None and len(word.runners_up) == 5 for word in caption.words)
+            assert caption.text[0].isupper()
+            assert " ." not in caption.text
+            assert not any(other.startswith("<") for word in caption.words for other, _ in word.runners_up)
+
+
+def drain(steps: Generator[Any, None, Any]) -> Described:
+    def answer() -> Generator[Any, None, None]:
+        found.append((yield from steps))
+
+    found: list[Described] = []
+    for _ in answer():
+        pass
+    return found[0]
+
+
+def test_both_runtimes_without_attention(store: Store) -> None:
+    networks = [TorchCaptioner(store.card(MODEL), store, devices.cpu())]
+    networks += [captioner.load(store.card(MODEL), store, devices.cpu()) for _ in range(2)]  # also kept
+    for network in networks:
+        assert network.grid is None
+        looked = network.look(np.zeros((3, 3, 299, 299), np.float32))
+        offers = looked.advance([2] * 3, [0, 1, 2], [0, 1, 2], 7)
+        assert [row[0] for row in offers.tokens] == [7, 7, 7]
+        assert offers.attention is None
+        assert looked.features.shape == (3, 128)
+
+
+def test_a_square_out_of_which_the_middle_is_cut() -> None:
+    """346 pixels, of which 299 are seen, from the 23rd on: as TensorFlow cuts them."""
+    wide = Preprocessing(crop=299, squeeze=True, squeezed=346)
+    assert seen_box(692, 346, wide) == (46, 23, 598, 299)
+    picture = np.random.default_rng(1).integers(0, 256, (346, 346, 3), np.uint8)
+    plain = Preprocessing(crop=299, squeeze=True)
+    assert np.array_equal(apply(picture, wide), apply(np.ascontiguousarray(picture[23:322, 23:322]), plain))
+
+
+def test_such_a_square_in_a_card(store: Store) -> None:
+    from dataclasses import replace
+
+    card = store.card(MODEL)
+    for wrong in (
+        Preprocessing(crop=299, squeeze=True, squeezed=298),
+        Preprocessing(resize=346, crop=299, squeezed=346),
+    ):
+        with pytest.raises(CardError, match="must be a square that the crop fits into"):
+            check(replace(card, preprocessing=wrong), "The card")
