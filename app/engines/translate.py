@@ -14,6 +14,7 @@ import numpy as np
 
 from app.engines.models import LoadModel, ModelEngine, ReleaseModel, UseDevice
 from app.nets.hypotheses import Hypothesis, Penalty, Spoken, search
+from app.nets.published_searches import nmt
 from app.runtimes.translator import TranslationNetwork
 from app.store.cards import directions
 from app.text import alignment, copying
@@ -211,7 +212,8 @@ class TranslateEngine(ModelEngine[TranslationNetwork]):
                     readings.append(reading)
             if not readings:
                 continue
-            decoding = _Decoding(network, readings, request)
+            published = self._store.card(request.model).architecture == "gnmt-2016"
+            decoding = _Decoding(network, readings, request, published)
             yield None
             for _ in decoding.tokens():
                 yield decoding.grown() if growing else None
@@ -258,22 +260,38 @@ class _Decoding:
     """A batch of sentences being translated."""
 
     def __init__(
-        self, network: TranslationNetwork, readings: Sequence[_Reading], request: Translate | TranslateAll
+        self,
+        network: TranslationNetwork,
+        readings: Sequence[_Reading],
+        request: Translate | TranslateAll,
+        published: bool,
     ) -> None:
+        """`published`: searched as the published GNMT was, which knows no coverage."""
         begin = time.perf_counter()
         self._network, self._readings, self._request = network, readings, request
         sources = [reading.ids for reading in readings]
-        self._steps = search(
-            network.read(sources),
-            batch=len(sources),
-            start=START,
-            end=END,
-            beam=request.beam,
-            longest=[2 * len(ids) + 6 for ids in sources],  # twice its wordpieces, and ten
-            alpha=request.alpha,
-            penalty=_coverage([len(ids) for ids in sources], request.coverage) if request.coverage else None,
-            exact=False,
-        )
+        if published and not request.coverage:
+            self._steps = nmt(
+                network.read(sources),
+                batch=len(sources),
+                start=START,
+                end=END,
+                beam=request.beam,
+                longest=[2 * len(ids) for ids in sources],
+                alpha=request.alpha,
+            )
+        else:
+            self._steps = search(
+                network.read(sources),
+                batch=len(sources),
+                start=START,
+                end=END,
+                beam=request.beam,
+                longest=[2 * len(ids) + 6 for ids in sources],  # twice its wordpieces, and ten
+                alpha=request.alpha,
+                penalty=_coverage([len(ids) for ids in sources], request.coverage) if request.coverage else None,
+                exact=False,
+            )
         self._groups: list[list[Hypothesis]] = []
         self._ms = 1000 * (time.perf_counter() - begin)
         self._seen: tuple[str, ...] = ()  # the pieces that `grown` has shown

@@ -46,7 +46,7 @@ def test_both_look_and_speak_alike(store: Store, monkeypatch: pytest.MonkeyPatch
     looked, reference = quick.look(x), exact.look(x)
     np.testing.assert_allclose(looked.features, reference.features, atol=2e-3)
     arrays: Any = [tensor.numpy() for tensor in (*reference._places, reference._h, reference._c)]
-    same = _Looked(quick._speak, [*arrays, reference.features])
+    same = _Looked(quick._speak, [*arrays, reference.features], attends=True)
     count = len(SAMPLES)
     tokens, parents, rows = [2] * count, list(range(count)), list(range(count))
     for t in range(6):

@@ -115,7 +115,9 @@ def said(found: Any) -> list[int]:
     return [spoken.token for spoken in found.last.chain()]
 
 
-def test_the_engine_translates_with_it(store: Store) -> None:
+def test_the_engine_translates_with_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tensorflow/nmt searches."""
+    monkeypatch.setattr(OpenVinoTranslator, "_compile", exactly)
     engine = TranslateEngine(store, "cpu")
     ticket = Ticket("translate")
     answers = list(engine.handle(Translate(SENTENCES, "en", "de", MODEL, beam=3), ticket))
@@ -125,6 +127,13 @@ def test_the_engine_translates_with_it(store: Store) -> None:
     assert first.source_pieces == ("▁a", "▁d", "o", "g", "▁r", "u", "n", "s", ".")
     best = first.translations[0]
     assert best.attention.shape == (len(best.pieces) + 1, len(first.source_pieces))
+    bpe = MosesBpe(PIECES, PIECES, b"#version: 0.2\nt h\n")
+    network = TorchTranslator(store.card(MODEL), store, devices.cpu())
+    ids = bpe.framed(bpe.encode(SENTENCES[0]), "de")
+    *_, last = published_searches.nmt(
+        network.read([ids]), batch=1, start=START, end=END, beam=3, longest=[2 * len(ids)]
+    )
+    assert first.translations[0].pieces == bpe.pieces(token for token in said(last[0][0]) if token != END)
     assert "@@" not in best.text
     assert best.text.replace(" ", "") == "".join(best.pieces).replace("▁", "")
 
