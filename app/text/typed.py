@@ -85,7 +85,7 @@ class Typed:
     """The state of a text on its way. Not to be used from two threads at once."""
 
     def __init__(self, cache: Cache | None = None) -> None:
-        self.cache = cache or Cache()
+        self.cache = cache if cache is not None else Cache()
         self._segments = Segments((), ("",))
         self._slots: list[Slot] = []
         self._places: dict[str, list[int]] = {}
@@ -112,10 +112,12 @@ class Typed:
         """The text is now `text`, in `language`. `key`: the model, the languages, the beam …; where it is another one,
         every sentence is to be translated anew, and the old translations stay until then."""
         self._segments = split(text, language)
-        before, self._key = self._slots, key
+        before, stays, self._key = self._slots, key == self._key, key
         sentences = [sentence.text for sentence in self._segments.sentences]
         heirs = _heirs([slot.sentence for slot in before], sentences)
-        self._slots = [self._slot(sentence, [before[i] for i in heirs[k]]) for k, sentence in enumerate(sentences)]
+        self._slots = [
+            self._slot(sentence, [before[i] for i in heirs[k]], stays) for k, sentence in enumerate(sentences)
+        ]
         self._places = {}
         for k, sentence in enumerate(sentences):
             self._places.setdefault(sentence, []).append(k)
@@ -159,12 +161,12 @@ class Typed:
             self._slots[k] = replace(self._slots[k], shown=translation, state=State.OLD)
         return bool(begun)
 
-    def _slot(self, sentence: str, before: Sequence[Slot]) -> Slot:
-        """`before`: what stood in its place, if anything."""
+    def _slot(self, sentence: str, before: Sequence[Slot], stays: bool) -> Slot:
+        """`before`: what stood in its place, if anything. `stays`: that is of this key, too; so it needs no cache."""
         if (found := self.cache.get(self._key, sentence)) is not None:
             return Slot(sentence, found, State.DONE)
         shown = " ".join(slot.shown for slot in before if slot.shown)
-        if len(before) == 1 and before[0].sentence == sentence and before[0].state is State.GROWING:
+        if stays and len(before) == 1 and before[0].sentence == sentence:
             return before[0]
         return Slot(sentence, shown, State.OLD if shown else State.EMPTY)
 

@@ -175,3 +175,15 @@ def test_however_it_was_typed_the_end_is_the_same(edits: list[tuple[int, int, st
     finish(typed)
     assert all(slot.state is State.DONE for slot in typed.slots)
     assert typed.shown == type_in(text).shown
+
+
+def test_what_is_translated_stays_so_when_the_cache_has_forgotten_it() -> None:
+    typed = Typed(Cache(60))
+    text = "Number one. Number two. Number three. Number four. Number five."
+    typed.edit(text, "en", "de")
+    finish(typed)
+    assert typed.cache.get("de", "Number one.") is None
+    typed.edit(text + " Six.", "en", "de")
+    assert typed.wanted() == ("Six.",)
+    typed.edit(text + " Six.", "en", "fr")  # another language: all of it anew
+    assert len(typed.wanted()) == 6
