@@ -97,11 +97,11 @@ class History:
 
     def _read(self) -> list[Entry]:
         try:
+            if os.name == "posix" and self._path.stat().st_mode & 0o077:
+                self._path.chmod(0o600)
             if self._path.stat().st_size > 8 * MOST_CHARACTERS:
                 raise ValueError("too large")
             content = self._path.read_bytes()
-            if os.name == "posix" and self._path.stat().st_mode & 0o077:
-                self._path.chmod(0o600)
         except FileNotFoundError:
             return []
         except ValueError:

@@ -158,3 +158,12 @@ def test_files_are_whole_and_never_over_another(tmp_path: Path) -> None:
     files.replace(names[0], b"4")
     assert [path.read_bytes() for path in names] == [b"4", b"2"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="on Windows the person's folder is theirs alone")
+def test_what_is_set_aside_is_its_owner_s_as_well(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.opened.add(entry("Hello."))
+    kept.path.chmod(0o644)
+    monkeypatch.setattr(history, "MOST_CHARACTERS", 1)  # by now it is too large
+    assert kept.again().entries == ()
+    assert kept.path.with_name("history.damaged.jsonl").stat().st_mode & 0o777 == 0o600
