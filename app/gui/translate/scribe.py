@@ -143,6 +143,7 @@ class Scribe(QObject):
             except RuntimeError:  # the window has gone meanwhile
                 return
             except Exception:
+                self._due = None  # else it would be tried again and again
                 _log.exception("the text can't be kept")
 
     def _is_due(self) -> bool:

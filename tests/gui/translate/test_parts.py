@@ -54,3 +54,29 @@ def test_a_long_text_is_split_beside_the_window(qtbot: Any) -> None:
     for thread in scribe.close():
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_a_fault_does_not_keep_the_thread_busy(qtbot: Any, monkeypatch: Any) -> None:
+    wrong = []
+
+    def fail(*_: Any) -> Any:
+        wrong.append(1)
+        raise AssertionError
+
+    scribe = Scribe()
+    pages: list[Any] = []
+    scribe.written.connect(pages.append)
+    scribe.edit(Edit(1, "One dog.", 0, "en", "key"))
+    qtbot.waitUntil(lambda: len(pages) == 1)
+    monkeypatch.setattr("app.gui.translate.scribe._changes", fail)
+    try:
+        scribe.answer("One dog.", "Ein Hund.", "key")
+        qtbot.waitUntil(lambda: bool(wrong))
+        qtbot.wait(100)
+        assert len(wrong) == 1
+        monkeypatch.undo()
+        scribe.edit(Edit(2, "One dog. Two.", 0, "en", "key"))
+        qtbot.waitUntil(lambda: len(pages) == 2 and pages[-1].shown.startswith("Ein Hund."))
+    finally:
+        for thread in scribe.close():
+            thread.join(5)
