@@ -15,7 +15,7 @@ from app.store.locate import Folders
 from app.text import files
 from app.text.history import Entry, History
 
-MOST = 10_000_000  # bytes of a file with the text that is read again
+MOST = 30_000_000  # bytes of a file with the text that is read again; of text_field.LARGEST characters at most 24 MB
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,47 @@ def test_a_damaged_text_is_said(home: Path, make_panel: Any, qtbot: Any) -> None
     panel = make_panel()
     qtbot.waitUntil(lambda: bool(panel.strips.sentences()))
     assert panel.strips.sentences() == ["The text of last time can't be read: its file text.json is damaged."]
+
+
+def test_a_click_that_chooses_several_brings_none_back(panel: Any, qtbot: Any) -> None:
+    for k, text in enumerate(("the dog", "a man")):
+        panel.keeper.add(Entry(time.time() - 5000 + 1000 * k, "en", "de", text, text.upper()))
+    panel.inside.choose("history")
+    panel.toggle_inside()
+    view = panel.inside.view("history")
+    qtbot.waitUntil(lambda: view.rows.rowCount() == 2)
+    panel.left.field.insert("what is typed")
+    for row, held in ((0, Qt.KeyboardModifier.ControlModifier), (1, Qt.KeyboardModifier.ShiftModifier)):
+        place = view.list.visualRect(view.rows.index(row)).center()
+        qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, held, place)
+    assert panel.left.field.text == "what is typed"
+    assert len(view.list.selectionModel().selectedIndexes()) == 2
+
+
+def test_the_longest_text_that_can_be_typed_comes_back(home: Path, qtbot: Any) -> None:
+    from app.gui.translate.keeper import Draft, Keeper
+    from app.gui.translate.text_field import LARGEST
+    from app.store.locate import folders
+
+    text = "汉" * LARGEST
+    keeper = Keeper(folders(), True)
+    keeper.keep(Draft(text))
+    for thread in keeper.close():
+        thread.join(20)
+    again = Keeper(folders(), True)
+    with qtbot.waitSignal(again.restored, timeout=20_000) as restored:
+        again.start()
+    assert restored.args[0].text == text
+    for thread in again.close():
+        thread.join(20)
+
+
+def test_a_swapped_text_goes_into_the_history(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog. the man.")
+    shows(panel, "der DOG. der MAN.")
+    engine.gate.clear()
+    panel.left.field.insert(" two.")
+    qtbot.waitUntil(lambda: panel.session.working)
+    panel.right.swap.click()
+    qtbot.waitUntil(lambda: sources(panel) == ["the dog. the man. two."])
+    engine.gate.set()
