@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -171,6 +171,10 @@ class HistoryView(QWidget):
         self.list.viewport().update()
 
     def _chosen(self, index: Index) -> None:
+        """Not by a click that chooses several, to be removed."""
+        held = QGuiApplication.keyboardModifiers()
+        if held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+            return
         entry = index.data(ENTRY_ROLE)
         if entry is not None:
             self.chosen.emit(entry)
