@@ -197,11 +197,17 @@ class TranslatePanel(Leaves):
         if not self.choice.ready:
             self.say("warning", self.tr("No translator is here, so documents can't be translated."))
             return
-        found = documents_in(paths)
+        try:
+            found = documents_in(paths)
+        except OSError as error:
+            words = self.tr("{0} can't be opened: {1}.")
+            self.say("warning", words.format(Path(error.filename).name, error.strerror))
+            return
         if not found:
             self.say("info", self.tr("There is no document (.txt, .srt) in it."))
             return
         self.strips.settle()
+        self.session.follow_device()
         self.documents.add(found, self._key_for, self.choice.source == AUTO)
 
     def _key_for(self, guessed: str | None) -> Key | None:

@@ -180,7 +180,7 @@ class Session(QObject):
             return
         from app.engines.translate import Translate  # only now: not before the window's first paint
 
-        self._follow_device()
+        self.follow_device()
         key = self.key
         if self._ticket is None:
             self._answered_at = time.monotonic()
@@ -197,7 +197,7 @@ class Session(QObject):
             return
         from app.engines.translate import Translate
 
-        self._follow_device()
+        self.follow_device()
         request = Translate((sentence,), key.source, key.target, key.model, key.beam, key.alpha, key.coverage)
         self._detail, self._detail_key = self._context.worker.post(PANEL, request, "details"), key
 
@@ -225,7 +225,7 @@ class Session(QObject):
         self._stopped = True
         return True
 
-    def _follow_device(self) -> None:
+    def follow_device(self) -> None:
         """The person has chosen another one since; the engine began with the one of the settings."""
         from app.engines.models import UseDevice
 

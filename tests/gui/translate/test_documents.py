@@ -154,3 +154,22 @@ def test_dropped_text_is_typed_in(panel: Any, shows: Any) -> None:
     mime.setText("the dog")
     drop(panel, mime)
     shows(panel, "der Hund")
+
+
+def test_a_folder_that_cannot_be_read_is_said(panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    panel.open_paths([tmp_path])
+    assert panel.strips.sentences() == [f"{tmp_path.name} can't be opened: Permission denied."]
+    assert not panel.documents.running
+
+
+def test_a_document_goes_to_the_device_that_was_chosen_since(panel: Any, engine: Any, write: Any, qtbot: Any) -> None:
+    panel.test_context.settings.set("device", "cpu")
+    panel.choice.choose_source("en")
+    panel.open_paths([write("story.txt", "the dog runs.")])
+    qtbot.waitUntil(lambda: over(panel))
+    kinds = [type(request).__name__ for request in engine.seen]
+    assert kinds.index("UseDevice") < kinds.index("TranslateAll")
