@@ -344,23 +344,30 @@ class TranslatePanel(Leaves):
     def bring_back(self, entry: Entry) -> None:
         """A text of the history, in its languages."""
         self.note(at_once=True)
+        self._put(entry.source)
         if self.choice.source != AUTO:
             self.choice.choose_source(entry.source_language)
         else:
             self.choice.hear(entry.source_language)
         if entry.target_language in self.choice.targets():
             self.choice.choose_target(entry.target_language)
-        self.left.field.replace(entry.source)
         self.left.field.setFocus()
 
     def swap(self) -> None:
         """The translation becomes the text; that it was another is one step to undo."""
         text = self.right.field.text
-        self.note()
-        self.choice.swap()
+        self.note(at_once=True)
         if text:
-            self.left.field.replace(text)
+            self._put(text)
+        self.choice.swap()
         self.left.field.setFocus()
+
+    def _put(self, text: str) -> None:
+        """In the place of the text, as one step to undo; before its language is chosen, or that would be guessed of the
+        text that stood there."""
+        self.left.field.replace(text)
+        self._typing.stop()
+        self._submit()
 
     # Typing
 
