@@ -15,6 +15,7 @@ from app.gui.translate.session import Known, Session
 from app.gui.translate.source_side import SourceSide
 from app.gui.translate.target_side import TargetSide
 from app.gui.translate.text_field import Light
+from app.text.typed import State
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,9 +63,10 @@ class Looking(QObject):
     # Which sentence
 
     def _page_changed(self, page: Page) -> None:
-        if page.edit is not self._edit:  # else the sentences are the same, and some more are translated
+        if page.edit is not self._edit:
             self._edit, self._pointed, self._stepped = page.edit, None, None
-        self._choose(self._at(self._cursor(), False))
+            self._number = self._at(self._cursor(), False)
+        self._choose(self._number)  # of the same text: the sentences are the same, and some more are translated
         self.show()
 
     def _cursor(self) -> int:
@@ -98,7 +100,7 @@ class Looking(QObject):
         self.sentence = sentence
         if found is not None or not sentence:
             self._show_known(found)
-        elif page is not None and page.slots[number].state.value == "done":
+        elif page is not None and page.slots[number].state is State.DONE:
             self._session.look_closer(sentence)
         # Else it is being translated: what is shown inside stays until then, as the old translation does.
 
@@ -122,8 +124,10 @@ class Looking(QObject):
         page, number = self._session.page, self._at(unit, target)
         if page is None or not self._session.settled or number < 0:
             return None
-        known = self._of(number)
-        if known is None:
+        slot = page.slots[number]
+        if slot.state is State.DONE:
+            self._session.look_closer(slot.sentence)
+        if self._of(number) is None:
             return None
         places = self._places(number, target)
         at = (page.target_units if target else page.source_units).place(unit)
@@ -222,16 +226,16 @@ class Looking(QObject):
         """Light what is looked at, and tell of it."""
         word = self._pointed or self._stepped
         known = self._of(word.sentence) if word is not None and self._session.settled else None
-        if word is None or known is None or not self.on:
+        here = self._places(word.sentence, word.target) if word is not None and known is not None else []
+        # A translation that was taken meanwhile may have fewer words.
+        if word is None or known is None or not self.on or word.number >= len(here):
             self._left.field.light(())
             self._right.field.light(())
             self._right.reading.setText("")
             self.lit.emit(-1, -1)
             return
         links = known.translation.links
-        here, there = self._places(word.sentence, word.target), self._places(word.sentence, not word.target)
-        if word.number >= len(here):
-            return
+        there = self._places(word.sentence, not word.target)
         shares = links[word.number] if word.target else links[:, word.number]
         one, others = (self._right, self._left) if word.target else (self._left, self._right)
         one.field.light([self._light(here[word.number], 1.0, word.target, pointed=True)])
@@ -243,8 +247,8 @@ class Looking(QObject):
             ]
         )
         self._right.reading.setText(self._about(word, known, shares))
-        if word.sentence == self._number:
-            self.lit.emit(-1 if word.target else word.number, word.number if word.target else -1)
+        inside = word.number if word.sentence == self._number else -1
+        self.lit.emit(-1 if word.target else inside, inside if word.target else -1)
 
     def _light(self, place: tuple[int, int], share: float, target: bool, pointed: bool = False) -> Light:
         page = self._session.page

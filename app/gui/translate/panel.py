@@ -373,6 +373,8 @@ class TranslatePanel(Leaves):
 
     def _typed(self) -> None:
         self._to_note = False
+        if self._cleared is not None and not self.left.field.document().isEmpty():
+            self._cleared.dismiss()  # its undo would undo what is typed now
         self._typing.start()
         self._resting.start()
         self._pausing.start()

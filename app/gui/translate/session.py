@@ -78,7 +78,7 @@ class Session(QObject):
         self._left: set[str] = set()  # of them, not answered yet
         self._grown = 0  # characters of the first one's translation
         self._detail: Ticket | None = None
-        self._detail_key: Key | None = None
+        self._detail_of: tuple[Key, str] | None = None
         self._broken = self._stopped = False
         self._due = False  # something else is to be asked as soon as the first sentence is there
         self._known: OrderedDict[str, Known] = OrderedDict()  # of this key
@@ -150,11 +150,9 @@ class Session(QObject):
             self._ask()
         elif wanted and self._asked_key == self.key and self._is_on_its_way(wanted):
             return
-        elif wanted and self._may_finish():
+        elif self._may_finish():
             self._due = True
             self._patience.start()
-        elif not wanted and self._may_finish():
-            return
         else:
             self._ask()
 
@@ -195,11 +193,13 @@ class Session(QObject):
         key = self.key
         if key is None or self._broken or sentence in self._left or sentence in self._known:
             return
+        if self._detail is not None and self._detail_of == (key, sentence):  # on its way, or that has failed
+            return
         from app.engines.translate import Translate
 
         self.follow_device()
         request = Translate((sentence,), key.source, key.target, key.model, key.beam, key.alpha, key.coverage)
-        self._detail, self._detail_key = self._context.worker.post(PANEL, request, "details"), key
+        self._detail, self._detail_of = self._context.worker.post(PANEL, request, "details"), (key, sentence)
 
     def again(self) -> None:
         """After a failure, or when it was stopped."""
@@ -208,8 +208,8 @@ class Session(QObject):
 
     @property
     def stopped(self) -> bool:
-        """By the person, before all was translated."""
-        return self._stopped
+        """By the person or by a failure, before all was translated: `again` goes on."""
+        return self._stopped or self._broken
 
     @property
     def working(self) -> bool:
@@ -258,9 +258,9 @@ class Session(QObject):
 
     @Slot(object)
     def _partial(self, answer: Partial) -> None:
-        if answer.ticket is self._detail and self._detail_key is not None:
+        if answer.ticket is self._detail and self._detail_of is not None:
             if hasattr(answer.value, "translations"):
-                self._found(self._detail_key, answer.value)
+                self._found(self._detail_of[0], answer.value)
         elif answer.ticket is self._ticket and self._asked_key is not None:
             if hasattr(answer.value, "translations"):
                 self._left.discard(answer.value.sentence)
@@ -281,7 +281,9 @@ class Session(QObject):
 
     @Slot(object)
     def _done(self, answer: Done) -> None:
-        if answer.ticket is self._ticket:
+        if answer.ticket is self._detail:
+            self._detail = None
+        elif answer.ticket is self._ticket:
             self._end()
             self._ask_rest()
 
@@ -294,7 +296,9 @@ class Session(QObject):
 
     @Slot(object)
     def _cancelled(self, answer: Cancelled) -> None:
-        if answer.ticket is self._ticket:
+        if answer.ticket is self._detail:
+            self._detail = None
+        elif answer.ticket is self._ticket:
             self._end()
             self._ask_rest()
 

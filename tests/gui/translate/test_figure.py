@@ -105,7 +105,7 @@ def test_nothing_is_recorded_before_it_is_looked_at(tab: Any, recorder: Recorder
     qtbot.wait(40)
     assert recorder.seen == []
     tab.shown()
-    qtbot.waitUntil(lambda: shows(tab, "▁Der Hund läuft."))
+    qtbot.waitUntil(lambda: shows(tab, "▁Der Hund läuft."), timeout=20_000)  # torch is imported
     assert recorder.seen[0] == RecordTranslation("gnmt", DOGS.source_pieces, DOGS.translations[0].pieces)
     assert f"{2 * LAYERS} LSTM layers over {len(DOGS.source_pieces)} wordpieces in" in tab.line.text()
     assert "in torch on the CPU" in tab.line.text()

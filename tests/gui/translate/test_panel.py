@@ -8,6 +8,8 @@ import pytest
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication, QTextCursor
 
+from app.text.history import Entry
+
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -412,3 +414,114 @@ def test_until_the_network_is_in_memory_that_is_said(panel: Any, engine: Any, qt
     engine.gate.set()
     shows(panel, "der Hund")
     assert not panel.right.telling
+
+
+@pytest.mark.parametrize("act", ["swap", "bring back"])
+def test_the_language_is_that_of_the_new_text_not_of_the_old_one(
+    panel: Any, engine: Any, qtbot: Any, shows: Any, act: str
+) -> None:
+    """Of the new text alone it can't be guessed; of the old one it could."""
+    engine.said = lambda sentence: "Na ja."
+    panel.left.field.insert("The dog runs through the deep snow this morning.")
+    shows(panel, "Na ja.")
+    if act == "swap":
+        panel.right.swap.click()
+    else:
+        panel.bring_back(Entry(1e9, "de", "en", "Na ja.", "Well."))
+    asked = len(engine.asked("Translate"))
+    shows(panel, "Na ja.")
+    qtbot.waitUntil(lambda: engine.asked("Translate")[-1].sentences == ("Na ja.",))
+    assert panel.left.field.text == "Na ja."
+    assert (panel.choice.language, panel.choice.target) == ("de", "en")
+    assert {request.source for request in engine.asked("Translate")[asked:]} == {"de"}
+    panel.left.field.undo()
+    assert panel.left.field.text == "The dog runs through the deep snow this morning."
+
+
+def test_after_a_failure_there_is_a_way_on_whatever_became_of_the_message(
+    panel: Any, engine: Any, qtbot: Any, shows: Any
+) -> None:
+    engine.wrong = "GNMT can't be loaded: its file is damaged."
+    panel.left.field.insert("the dog")
+    qtbot.waitUntil(lambda: bool(panel.right.strips.sentences()))
+    panel.right.strips._shown[0].dismiss()
+    engine.wrong = None
+    panel.left.field.insert(" runs")
+    qtbot.waitUntil(lambda: panel.settled)
+    assert panel.right.go_on.isVisible()
+    panel.right.go_on.click()
+    shows(panel, "der Hund läuft")
+    assert not panel.right.go_on.isVisible()
+
+
+def test_what_runs_for_a_text_that_is_gone_ends(panel: Any, engine: Any, qtbot: Any) -> None:
+    while engine.word_gate.acquire(blocking=False):
+        pass
+    panel.left.field.insert("one big dog. two big dogs. three big dogs.")
+    engine.word_gate.release(2)
+    qtbot.waitUntil(lambda: panel.right.field.text.startswith("THREE BIG", 1) or "THREE BIG" in panel.right.field.text)
+    panel.left.field.replace("")
+    qtbot.waitUntil(lambda: panel.settled and panel.session.page.slots == ())
+    engine.gate.clear()  # the others have no answer
+    engine.word_gate.release(100)
+    qtbot.waitUntil(lambda: not panel.session.working)
+
+
+def test_what_is_lit_goes_with_the_words_that_were_lit(panel: Any, qtbot: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog runs")
+    shows(panel, "der Hund läuft")
+    panel.right.field.setFocus()
+    qtbot.keyClick(panel.right.field, Qt.Key.Key_2)
+    shows(panel, "der Hund läuft (2)")
+    qtbot.keyClick(panel.right.field, Qt.Key.Key_End)
+    assert panel.right.reading.text().startswith("“2”")
+    qtbot.keyClick(panel.right.field, Qt.Key.Key_1)
+    shows(panel, "der Hund läuft")
+    assert (panel.right.field.lights, panel.left.field.lights) == ((), ())
+    assert panel.right.reading.text() == ""
+
+
+def test_the_matrix_lights_no_word_while_one_of_another_sentence_is_pointed_at(panel: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog. the man runs.")
+    shows(panel, "der DOG. der Mann RUNS.")
+    lit: list[tuple[int, int]] = []
+    panel.looking.lit.connect(lambda *words: lit.append(words))
+    panel.left.field.pointed.emit(panel.left.field.text.index("man"))
+    assert lit[-1] == (1, -1)
+    panel.left.field.pointed.emit(panel.left.field.text.index("dog"))
+    assert panel.right.reading.text().startswith("“dog”")
+    assert lit[-1] == (-1, -1)
+
+
+def test_what_is_looked_at_stays_while_the_rest_is_translated(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog. the man runs.")
+    shows(panel, "der DOG. der Mann RUNS.")
+    panel.right.field.setFocus()
+    put_cursor(panel.right.field, 0)
+    assert panel.looking.sentence == "the dog."
+    panel.session.take("the man runs.", 1)  # something else is written anew
+    shows(panel, "der DOG. der Mann RUNS. (2)")
+    assert panel.looking.sentence == "the dog."
+
+
+def test_hovering_over_what_is_known_no_more_asks_for_it_again(panel: Any, engine: Any, qtbot: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog. the man runs.")
+    shows(panel, "der DOG. der Mann RUNS.")
+    panel.session._known.clear()  # as with more than KEPT sentences
+    asked = len(engine.asked("Translate"))
+    for _ in range(3):
+        panel.left.field.pointed.emit(panel.left.field.text.index("dog"))
+    qtbot.waitUntil(lambda: panel.session.known("the dog.") is not None)
+    assert [request.sentences for request in engine.asked("Translate")[asked:]] == [("the dog.",)]
+    panel.left.field.pointed.emit(panel.left.field.text.index("dog") + 1)
+    assert panel.right.reading.text() == "“dog” → “DOG” 80 %"
+
+
+def test_what_undoes_the_clearing_goes_once_something_new_is_typed(panel: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog")
+    shows(panel, "der Hund")
+    panel.left.clear.click()
+    assert panel.strips.sentences() == ["The text is cleared."]
+    panel.left.field.insert("a man")
+    assert panel.strips.sentences() == []
+    shows(panel, "ein Mann")
