@@ -487,7 +487,10 @@ class CaptionPanel(Leaves):
         self.history.forget_translations()
         self.right.translation.show_translation("")
         self._translate_shown()
-        self.translations.want_older(row.said for row in self.history.rows if not row.failed)
+        self._translate_older()
+
+    def _translate_older(self) -> None:
+        self.translations.want_older(row.said for row in self.history.rows if not (row.failed or row.translation))
 
     def _translate_shown(self) -> None:
         caption = self.reading.caption
@@ -508,7 +511,8 @@ class CaptionPanel(Leaves):
 
     def _translate_again(self) -> None:
         self.translations.again()
-        self._translate_all()
+        self._translate_shown()
+        self._translate_older()
 
     def _turn_attention(self, on: bool) -> None:
         self._context.settings.set("caption.attention", on)

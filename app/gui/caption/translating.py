@@ -123,7 +123,8 @@ class Translations(QObject):
     def want_older(self, texts: Iterable[str]) -> None:
         """Of captions that were said before, the newest last, when nothing newer waits."""
         if self.language:
-            self._older.extend(text for text in dict.fromkeys(texts) if text and text not in self._older)
+            waiting = set(self._older)
+            self._older.extend(text for text in dict.fromkeys(texts) if text and text not in waiting)
             self._ask()
 
     def again(self) -> None:

@@ -269,3 +269,35 @@ def test_another_device(german: Any, interpreter: Interpreter, qtbot: Any) -> No
     with qtbot.waitSignal(german.translations.found):
         german.translations.want("one")
     assert [type(request) for request in interpreter.seen] == [UseDevice, Translate]
+
+
+def test_what_was_translated_stays_when_a_failure_is_tried_again(
+    german: Any, picture: Any, answered: Any, interpreter: Interpreter, qtbot: Any
+) -> None:
+    german.open_paths([picture("red.png")])
+    answered(german, RED)
+    qtbot.waitUntil(lambda: bool(german.history.rows[0].translation))
+    interpreter.wrong = "The file of GNMT is damaged."
+    german.open_paths([picture("green.png")])
+    answered(german, GREEN)
+    qtbot.waitUntil(lambda: interpreter.wrong in german.strips.sentences())
+    interpreter.wrong = None
+    interpreter.gate.clear()
+    german.strips._shown[0].buttons[0].click()
+    assert german.history.rows[0].translation == "de: A RED BIRD SITS ON A BRANCH."
+    interpreter.gate.set()
+    qtbot.waitUntil(lambda: german.right.translation.text() == "de: A FROG ON GREEN GRASS.")
+
+
+def test_many_older_captions_hold_nothing_up(german: Any) -> None:
+    class Counted(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return str.__eq__(self, other)
+
+    german.translations.want_older(Counted(f"caption {k}") for k in range(1000))
+    german.translations.want_older(Counted(f"caption {k}") for k in range(1000))
+    assert Counted.compared < 10_000
