@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
 
 SPOKEN = "en"  # what captions are in
+KEPT = 3000  # translations: 0.3 MB; a camera may look for days
 
 
 class Interpreter:
-    """A context: called with a caption, it gives the translation. What was said before is not asked again."""
+    """A context: called with a caption, it gives the translation. What was said before, of the last `KEPT`, is
+    not asked again."""
 
     def __init__(self, store: Store, target: str, device: str) -> None:
         """Raises UsageError where nothing that is here translates so."""
@@ -49,4 +51,6 @@ class Interpreter:
             request = Translate((as_sentence(caption),), SPOKEN, self._target, self._model, BEAM, *self._penalties)
             found = [answer for answer in self._engine.partials(request) if hasattr(answer, "translations")]
             self._known[caption] = found[-1].translations[0].text
+            if len(self._known) > KEPT:
+                del self._known[next(iter(self._known))]
         return self._known[caption]

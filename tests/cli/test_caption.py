@@ -323,3 +323,14 @@ def test_a_language_that_nothing_translates_into(command: Command, parrot: None,
 def test_no_translator_at_all(command: Command, picture: Path) -> None:
     _, err = command("caption", picture, "--to", "de", code=2)
     assert "nothing here translates them into German: there is none." in err
+
+
+def test_what_is_remembered_of_a_long_film_is_bounded(parrot: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.cli import interpreter
+    from app.store.catalog import Store
+
+    monkeypatch.setattr(interpreter, "KEPT", 2)
+    with interpreter.Interpreter(Store(), "de", "cpu") as interpret:
+        said = [interpret(text) for text in ("a dog", "a cat", "a man", "a dog")]
+        assert said[0] == said[-1]
+        assert len(interpret._known) == 2
