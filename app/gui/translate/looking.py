@@ -201,7 +201,9 @@ class Looking(QObject):
 
     def point_inside(self, source_word: int, target_word: int) -> None:
         """A word of the sentence that the cursor is in, pointed at in the matrix; -1: none."""
-        if target_word >= 0:
+        if self._number < 0:  # there is none
+            self._pointed = None
+        elif target_word >= 0:
             self._pointed = Word(self._number, target_word, True)
         elif source_word >= 0:
             self._pointed = Word(self._number, source_word, False)

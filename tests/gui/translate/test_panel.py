@@ -525,3 +525,11 @@ def test_what_undoes_the_clearing_goes_once_something_new_is_typed(panel: Any, s
     panel.left.field.insert("a man")
     assert panel.strips.sentences() == []
     shows(panel, "ein Mann")
+
+
+def test_without_a_sentence_nothing_is_pointed_at(panel: Any, shows: Any) -> None:
+    panel.left.field.insert("🍓")
+    shows(panel, "🍓")
+    panel.looking.point_inside(0, -1)
+    panel.looking.point_inside(-1, 0)
+    assert (panel.left.field.lights, panel.right.field.lights) == ((), ())
