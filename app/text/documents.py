@@ -66,7 +66,8 @@ class Document:
         """One sentence about a damaged encoding, else ""."""
         if self.damage is None:
             return ""
-        more = f", and in {self.damaged - 1} more places" if self.damaged > 1 else ""
+        others = "one more place" if self.damaged == 2 else f"{self.damaged - 1} more places"
+        more = f", and in {others}" if self.damaged > 1 else ""
         return (
             f"{self.path.name} is damaged: line {self.damage.line}, byte {self.damage.byte} is not valid "
             f"{_ENCODINGS[self.encoding]}{more}; what is damaged stays as it is."
@@ -255,7 +256,6 @@ class Translated:
         if output is not None and os.path.lexists(output):
             raise self._taken(output)
         self.segments = document.split(source)
-        self._source = source
         self._translations: list[str] = []
         self._partial: Path | None = None
         self._save(b"", self._names("partial")).unlink(missing_ok=True)  # before an hour of work, not after it

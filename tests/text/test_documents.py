@@ -77,6 +77,7 @@ def test_a_damaged_encoding_is_said_with_its_place(
     assert (document.damage, document.damaged) == (damage, damaged)
     assert f"line {damage.line}, byte {damage.byte}" in document.warning
     assert document.warning.startswith("story.txt is damaged: ")
+    assert ("in one more place;" in document.warning) is (damaged == 2)
     assert document.encode(document.text) == (content, 0)
     work = Translated(document, "de", "en")
     for sentence in work.sentences:
