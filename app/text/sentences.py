@@ -20,7 +20,11 @@ from app.text import spans
 
 LONGEST = 300  # characters of a sentence, about the 80 wordpieces that the translator was trained on
 LONGEST_WORD = 100  # characters; what is longer is no word, and stays as it is
-_SHORT = 2000  # characters of a line that is remembered, so that typing splits one line only
+# Characters of a line that is remembered, so that typing splits one line only: a line of a list, a paragraph. Of each
+# letter that is typed into a paragraph the whole of it is remembered, so there are fewer of them. A character takes 7
+# bytes.
+_SHORT, _LONG = 200, 2000
+_SHORT_LINES, _LONG_LINES = 32768, 4096  # about as many as 1 MB of text has at most
 
 # What the lists of sentencex 1.0.32 lack: no sentence ends after these …
 _ABBREVIATIONS = {
@@ -180,15 +184,23 @@ def _block(block: str, language: str, wrapped: bool) -> Iterator[Piece]:
     run = ""
     for line in lines:
         if run and not (wrapped and not _MARKER.match(line)[1]):  # type: ignore[index]
-            yield from _remembered(run, language) if len(run) <= _SHORT else _line(run, language)
+            yield from _remembered(run, language)
             run = ""
         run += line
-    yield from _remembered(run, language) if len(run) <= _SHORT else _line(run, language)
+    yield from _remembered(run, language)
 
 
-@lru_cache(32768)
-def _remembered(line: str, language: str) -> tuple[Piece, ...]:
+def _remembered(line: str, language: str) -> Iterable[Piece]:
+    if len(line) > _LONG:
+        return _line(line, language)
+    return (_short if len(line) <= _SHORT else _long)(line, language)
+
+
+def _whole(line: str, language: str) -> tuple[Piece, ...]:
     return tuple(_line(line, language))
+
+
+_short, _long = lru_cache(_SHORT_LINES)(_whole), lru_cache(_LONG_LINES)(_whole)
 
 
 def _is_wrapped(lines: Sequence[str]) -> bool:

@@ -287,3 +287,17 @@ def test_nothing_is_lost_whatever_the_text(text: str, language: str) -> None:
     shouted = segments.join([sentence.text + "?" for sentence in segments.sentences])
     assert len(shouted.splitlines()) >= len(text.splitlines()) - shouted.count("\x1f")
     assert unchanged(gathered(split_wrapped(text, language))) == text
+
+
+def test_what_is_remembered_of_an_hour_of_typing_is_bounded() -> None:
+    from app.text import sentences
+
+    paragraph = "The little dog ran through the deep snow in the morning. " * 10
+    sentences.split(paragraph, "en")
+    before = sentences._long.cache_info()
+    for k in range(3):
+        sentences.split(paragraph + "ab"[: k % 2], "en")
+    after = sentences._long.cache_info()
+    assert (after.hits - before.hits, after.misses - before.misses) == (2, 1)
+    assert 7 * (sentences._short.cache_info().maxsize or 0) * sentences._SHORT < 50e6  # bytes
+    assert 7 * (after.maxsize or 0) * sentences._LONG < 60e6
