@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,6 +34,11 @@ def replace(path: Path, content: bytes, mode: int = 0o666) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def drafts(path: Path) -> list[Path]:
+    """Of this file, left by a process that has died while it wrote; or by one that writes just now."""
+    return list(path.parent.glob(f".{glob.escape(path.name)}.*.part"))
 
 
 def _draft(path: Path, content: bytes, mode: int) -> Path:

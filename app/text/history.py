@@ -64,9 +64,9 @@ class History:
         self._write()
 
     def clear(self) -> None:
-        """Deletes the file, and what had to be set aside of it."""
+        """Deletes the file, what had to be set aside of it, and what was being written when a program ended."""
         self._entries = []
-        for path in (self._path, self._aside):
+        for path in (self._path, self._aside, *files.drafts(self._path)):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:

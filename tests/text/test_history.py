@@ -167,3 +167,12 @@ def test_what_is_set_aside_is_its_owner_s_as_well(kept: Kept, monkeypatch: pytes
     monkeypatch.setattr(history, "MOST_CHARACTERS", 1)  # by now it is too large
     assert kept.again().entries == ()
     assert kept.path.with_name("history.damaged.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_clearing_leaves_no_draft_of_a_program_that_died(kept: Kept) -> None:
+    kept.opened.add(entry("Hello."))
+    kept.path.with_name(".history.jsonl.123.part").write_text("Hello.")
+    other = kept.path.with_name(".text.json.123.part")
+    other.write_text("Hello.")
+    kept.opened.clear()
+    assert list(kept.path.parent.iterdir()) == [other]

@@ -64,7 +64,7 @@ class Keeper(QObject):
         def act() -> None:
             self._change(lambda history: setattr(history, "on", on))
             if not on:
-                self._draft.unlink(missing_ok=True)
+                self._forget()
 
         self._aside.do(act)
 
@@ -113,6 +113,15 @@ class Keeper(QObject):
             if not self._refused:  # once: it is written every few seconds
                 self._refused = True
                 self.said.emit(self.tr("The text can't be kept for the next start: {0}.").format(error.strerror))
+
+    def _forget(self) -> None:
+        """The text that was kept, and what was being written of it when the program ended."""
+        for path in (self._draft, *files.drafts(self._draft)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                words = self.tr("The text that was kept, {0}, can't be deleted ({1}): delete it yourself.")
+                self.said.emit(words.format(path.name, error.strerror))
 
     def _remember(self, entries: tuple[Entry, ...]) -> None:
         self.entries = entries

@@ -171,3 +171,15 @@ def test_a_swapped_text_goes_into_the_history(panel: Any, engine: Any, qtbot: An
     panel.right.swap.click()
     qtbot.waitUntil(lambda: sources(panel) == ["the dog. the man. two."])
     engine.gate.set()
+
+
+def test_switched_off_what_cannot_be_deleted_is_said(home: Path, make_panel: Any, qtbot: Any) -> None:
+    panel = make_panel()
+    folder = home / "data" / "translate"
+    (folder / "text.json").mkdir(parents=True)  # no file, so it can't be deleted like one
+    left = folder / ".text.json.123.part"
+    left.write_text("what was typed")
+    panel.keeper.turn(False)
+    qtbot.waitUntil(lambda: bool(panel.strips.sentences()))
+    assert panel.strips.sentences()[0].startswith("The text that was kept, text.json, can't be deleted (")
+    qtbot.waitUntil(lambda: not left.exists())
