@@ -116,17 +116,6 @@ def restore(pieces: Sequence[str], alignment: Alignment, source_pieces: Sequence
     return _SYMBOL.sub(lambda match: meant.get(match.group(), match.group()), text).strip()
 
 
-def replace_unknown(
-    pieces: Sequence[str], alignment: Alignment, source_pieces: Sequence[str], source_words: Sequence[str]
-) -> list[str]:
-    """The words of a translation, those with an unknown piece replaced by the best aligned of `source_words`."""
-    columns = _columns(source_pieces)
-    if len(columns) != len(source_words):
-        raise ValueError(f"{len(source_words)} words, but {len(columns)} of pieces")
-    words = _replaced(_words(pieces, " ".join(source_words)), alignment, source_words, columns)
-    return [word for word, _ in words]
-
-
 def mask_pair(source: str, target: str, chance: random.Random) -> tuple[str, str]:
     """A training pair with symbols for what is the same on both sides: all that `prepare` would take out and, in a
     tenth of the pairs, a name or a number, so that the network sees symbols often and everywhere in a sentence."""

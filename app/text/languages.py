@@ -1,4 +1,4 @@
-"""Languages of the translator: their names, directions, and which one a text is in.
+"""Languages of the translator: their names, and which one a text is in.
 
 The guess is py3langid's (Lui and Baldwin 2012, "langid.py"), among the four languages. It keeps silent where it isn't
 sure, and where another language is much likelier: of the sentences of `tatoeba-dev` it names 99 of 100, none of them
@@ -10,46 +10,17 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from app.text import spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from py3langid.langid import LanguageIdentifier
 
 NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish"}
 SURE = 0.75  # probability among the four
 OTHER = 0.05  # how likely, relative to the likeliest of all languages, it must be at least
 ENOUGH = 2000  # characters that are looked at
-
-
-class Direction(NamedTuple):
-    """From which language into which."""
-
-    source: str
-    target: str
-
-    @staticmethod
-    def parse(text: str) -> Direction:
-        """ "en-de", as cards write it. Raises ValueError."""
-        source, _, target = text.partition("-")
-        if source == target or not source or not target:
-            raise ValueError(f"“{text}” is no direction: write it as en-de.")
-        return Direction(source, target)
-
-    @property
-    def swapped(self) -> Direction:
-        return Direction(self.target, self.source)
-
-    def __str__(self) -> str:
-        return f"{self.source}-{self.target}"
-
-
-def targets(directions: Iterable[Direction], source: str) -> tuple[str, ...]:
-    """Into which languages `source` can be translated."""
-    return tuple(direction.target for direction in directions if direction.source == source)
 
 
 def guess(text: str) -> str | None:

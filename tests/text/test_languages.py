@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.text.languages import NAMES, Direction, guess, targets
+from app.text.languages import guess
 
 DEV = Path(__file__).parents[3] / "shared" / "data" / "translation" / "dev"
 
@@ -63,14 +63,3 @@ def test_how_often_it_is_right() -> None:
     assert sum(said is None for said, _ in begun) <= 0.1 * len(pairs)
     assert all(said in (None, language) for said, language in whole)
     assert sum(said not in (None, language) for said, language in begun) <= 0.005 * len(pairs)
-
-
-def test_directions() -> None:
-    direction = Direction.parse("en-de")
-    assert direction == ("en", "de")
-    assert str(direction.swapped) == "de-en"
-    assert targets([direction, Direction("en", "fr"), Direction("de", "en")], "en") == ("de", "fr")
-    assert set(NAMES) == {"en", "de", "fr", "es"}
-    for wrong in ("", "en", "en-en", "-de", "en-"):
-        with pytest.raises(ValueError, match="no direction"):
-            Direction.parse(wrong)

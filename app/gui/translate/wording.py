@@ -15,10 +15,5 @@ def pace(model: str, ms: float, words: float) -> str:
     return " · ".join(parts)
 
 
-def score(value: float) -> str:
-    """ "−12.31", with a true minus sign."""
-    return QLocale().toString(value, "f", 2).replace("-", "−")
-
-
 def _tr(text: str) -> str:
     return QCoreApplication.translate("Translate", text)
