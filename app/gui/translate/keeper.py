@@ -30,6 +30,7 @@ class Keeper(QObject):
     entries_changed = Signal(object)  # the entries, the newest last
     restored = Signal(object)  # Draft
     said = Signal(str)
+    _written = Signal(object)  # by the thread: who looks at `entries` and waits for `entries_changed` misses none
 
     def __init__(self, folders: Folders, on: bool, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +41,7 @@ class Keeper(QObject):
         self._refused = False
         self.on = on
         self.entries: tuple[Entry, ...] = ()
-        self.entries_changed.connect(self._remember)
+        self._written.connect(self._remember)
 
     def start(self) -> None:
         """Reads what was kept; `restored` where a text was."""
@@ -100,7 +101,7 @@ class Keeper(QObject):
         if self._history is None:
             self._history = History(self._file, self.said.emit, self.on)
         act(self._history)
-        self.entries_changed.emit(self._history.entries)
+        self._written.emit(self._history.entries)
 
     def _write(self, draft: Draft) -> None:
         try:
@@ -125,3 +126,4 @@ class Keeper(QObject):
 
     def _remember(self, entries: tuple[Entry, ...]) -> None:
         self.entries = entries
+        self.entries_changed.emit(entries)

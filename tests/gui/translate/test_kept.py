@@ -183,3 +183,18 @@ def test_switched_off_what_cannot_be_deleted_is_said(home: Path, make_panel: Any
     qtbot.waitUntil(lambda: bool(panel.strips.sentences()))
     assert panel.strips.sentences()[0].startswith("The text that was kept, text.json, can't be deleted (")
     qtbot.waitUntil(lambda: not left.exists())
+
+
+def test_who_comes_while_something_is_written_sees_it(home: Path, qtbot: Any) -> None:
+    from app.gui.translate.keeper import Keeper
+    from app.store.locate import folders
+
+    keeper = Keeper(folders(), True)
+    keeper.add(Entry(1e9, "en", "de", "the dog", "der Hund"))
+    for thread in keeper.close():
+        thread.join(5)
+    assert keeper.entries == ()  # written, and not yet heard of
+    seen: list[Any] = []
+    keeper.entries_changed.connect(seen.append)
+    qtbot.waitUntil(lambda: bool(keeper.entries))
+    assert seen == [keeper.entries]
