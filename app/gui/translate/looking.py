@@ -124,10 +124,7 @@ class Looking(QObject):
         page, number = self._session.page, self._at(unit, target)
         if page is None or not self._session.settled or number < 0:
             return None
-        slot = page.slots[number]
-        if slot.state is State.DONE:
-            self._session.look_closer(slot.sentence)
-        if self._of(number) is None:
+        if self._ask_for(number) or self._of(number) is None:
             return None
         places = self._places(number, target)
         at = (page.target_units if target else page.source_units).place(unit)
@@ -135,6 +132,16 @@ class Looking(QObject):
             if start <= at < end:
                 return Word(number, k, target)
         return None
+
+    def _ask_for(self, number: int) -> bool:
+        """Whether the words of a sentence that is translated are not known any more: then they come soon."""
+        page = self._session.page
+        assert page is not None
+        slot = page.slots[number]
+        if slot.state is not State.DONE or self._session.known(slot.sentence) is not None:
+            return False
+        self._session.look_closer(slot.sentence)
+        return True
 
     def _of(self, number: int) -> Known | None:
         """What is known of a sentence, where its translation is the one that stands there."""
@@ -172,7 +179,7 @@ class Looking(QObject):
         count = len(self._places(to.sentence, True))
         while not 0 <= to.number < count:  # on into the neighbour
             number = to.sentence + (1 if by > 0 else -1)
-            if not 0 <= number < len(page.slots):
+            if not 0 <= number < len(page.slots) or self._ask_for(number):
                 return
             count = len(self._places(number, True))
             to = Word(number, 0 if by > 0 else count - 1, True)

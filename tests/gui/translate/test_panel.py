@@ -533,3 +533,17 @@ def test_without_a_sentence_nothing_is_pointed_at(panel: Any, shows: Any) -> Non
     panel.looking.point_inside(0, -1)
     panel.looking.point_inside(-1, 0)
     assert (panel.left.field.lights, panel.right.field.lights) == ((), ())
+
+
+def test_stepping_passes_over_no_sentence_that_is_known_no_more(panel: Any, qtbot: Any, shows: Any) -> None:
+    panel.left.field.insert("the dog. the man runs. one.")
+    shows(panel, "der DOG. der Mann RUNS. ONE.")
+    put_cursor(panel.left.field, 0)
+    panel.looking.step_to_end(1)
+    assert panel.right.reading.text() == "“DOG” ← “dog” 80 %"
+    del panel.session._known["the man runs."]  # as with more than KEPT sentences
+    panel.looking.step(1)
+    qtbot.waitUntil(lambda: panel.session.known("the man runs.") is not None)
+    panel.looking.step(1)
+    assert panel.right.reading.text() == "“der” ← “the” 80 %"
+    assert panel.looking.sentence == "the man runs."
