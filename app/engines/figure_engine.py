@@ -107,10 +107,10 @@ class FigureEngine:
             yield None
             from app.runtimes.devices import threads
             from app.runtimes.torch_runtime import build
-            from app.text.wordpieces import Wordpieces
+            from app.runtimes.translator import wordpieces_of
 
             torch.set_num_threads(threads())
-            wordpieces = Wordpieces(self._store.wordpieces(card))
+            wordpieces = wordpieces_of(card, self._store)
             net = build(card, self._store)
             self._translator = figure_translate.HeldTranslator(card, net, wordpieces)
         yield None

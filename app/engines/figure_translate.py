@@ -18,11 +18,12 @@ import numpy as np
 from app.engines.figure import Edge, Figure, Node, Strip
 from app.engines.recording import Clock, Pace, Pass, measure
 from app.store.errors import StoreError
-from app.text.wordpieces import END, START, UNKNOWN, shown
+from app.text.wordpieces import END, START, shown
 
 if TYPE_CHECKING:
     from app.nets.gnmt import GNMT, Memory
     from app.store.cards import Card
+    from app.text.moses_bpe import MosesBpe
     from app.text.wordpieces import Wordpieces
     from app.worker import Steps
 
@@ -35,13 +36,13 @@ GATES = "ifgoch"
 
 @dataclass(frozen=True)
 class RecordTranslation:
-    """A translator's figure on a translation. `source_pieces`: all that the network reads, the language's token first
-    and the end last; `pieces`: what it says, without start and end (both as `app.engines.translate.Translated` has
-    them). Partial: a `TranslationFigure` without times, where they are not known yet. Done: with them."""
+    """A translator's figure on a translation, by the ids of its wordpieces. `source`: all that the network reads;
+    `said`: what it says, without start and end (`source_ids` of `app.engines.translate.Translated`, and `ids` of its
+    translation). Partial: a `TranslationFigure` without times, where they are not known yet. Done: with them."""
 
     model: str
-    source_pieces: tuple[str, ...]
-    pieces: tuple[str, ...]
+    source: tuple[int, ...]
+    said: tuple[int, ...]
 
 
 @dataclass(eq=False)
@@ -50,7 +51,7 @@ class HeldTranslator:
 
     card: Card
     net: Any  # app.nets.gnmt.GNMT
-    wordpieces: Wordpieces
+    wordpieces: Wordpieces | MosesBpe
     seconds: np.ndarray | None = None  # (parts,): medians over `passes`
     passes: int = 0
 
@@ -78,11 +79,12 @@ class TranslationFigure:
 
 
 def record(held: HeldTranslator, request: RecordTranslation) -> Steps:
-    """Raises StoreError for a piece that the network doesn't know."""
+    """Raises StoreError where a wordpiece is none of the network's."""
     import torch
 
-    source = _ids(request.source_pieces, held)
-    said = [*_ids(request.pieces, held), END]
+    source, said = list(request.source), [*request.said, END]
+    _check(source, held.net.embedding.num_embeddings, held.card.name)
+    _check(said, held.net.target_embedding.num_embeddings, held.card.name)
     unrolled = yield from _unroll(held, source, said)
     yield None
     made = _described(held, unrolled, source, said)
@@ -93,12 +95,9 @@ def record(held: HeldTranslator, request: RecordTranslation) -> Steps:
     return replace(made, figure=_with_times(made.figure, seconds * counts, held.passes, torch.get_num_threads()))
 
 
-def _ids(pieces: Sequence[str], held: HeldTranslator) -> list[int]:
-    found = held.wordpieces.ids(pieces)
-    for piece, number in zip(pieces, found, strict=True):
-        if number == UNKNOWN and piece != "<unk>":
-            raise StoreError(f"“{piece[:40]}” is none of {held.card.name}'s wordpieces: translate the sentence again.")
-    return found
+def _check(ids: Sequence[int], count: int, name: str) -> None:
+    if not ids or not all(0 <= k < count for k in ids):
+        raise StoreError(f"Not all of these are among {name}'s {count:,} wordpieces: translate the sentence again.")
 
 
 # The network, layer by layer
@@ -276,14 +275,15 @@ def decoder_layer(number: int) -> str:
 
 
 def _described(held: HeldTranslator, unrolled: _Unrolled, source: list[int], said: list[int]) -> TranslationFigure:
-    read = tuple(map(shown, held.wordpieces.pieces(source)))
+    read = tuple(map(shown, held.wordpieces.read(source)))
     given = tuple(map(shown, held.wordpieces.pieces([START, *said[:-1]])))
     p = unrolled.log_p.exp()
     best = p.topk(min(RUNNERS_UP + 1, p.shape[1])).indices.tolist()
     others = []
     for row, piece in enumerate(said):
         places = [k for k in best[row] if k != piece and p[row, k] > 0][:RUNNERS_UP]
-        names = map(shown, held.wordpieces.pieces(places))
+        before = said[row - 1] if row else START  # which tells whether a piece begins a word
+        names = (shown(held.wordpieces.pieces([before, k])[-1]) for k in places)
         others.append(tuple((name, float(p[row, k])) for name, k in zip(names, places, strict=True)))
     made = TranslationFigure(
         figure=Figure(held.card.id, held.card.name, (), (), (), (), 0, of_picture=True),

@@ -101,6 +101,7 @@ class Translation:
     logprob: float
     score: float
     finished: bool  # False: cut at the longest length
+    ids: tuple[int, ...] = ()  # of `pieces`, which don't always tell: two wordpieces may read the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +119,7 @@ class Translated:
     ms: float  # of this sentence; its share of a batch
     device: str
     runtime: str
+    source_ids: tuple[int, ...] = ()  # of `source_pieces`
 
 
 class TranslateEngine(ModelEngine[TranslationNetwork]):
@@ -341,6 +343,7 @@ class _Decoding:
             ms=self._ms / len(self._readings),
             device=self._network.device.name,
             runtime=self._network.runtime,
+            source_ids=reading.ids,
         )
 
     def _translations(self, row: int) -> tuple[Translation, ...]:
@@ -353,7 +356,8 @@ class _Decoding:
 
     def _translation(self, reading: _Reading, found: Hypothesis) -> Translation:
         chain = found.last.chain()
-        pieces = self._network.wordpieces.pieces(spoken.token for spoken in _said(found))
+        ids = tuple(spoken.token for spoken in _said(found))
+        pieces = self._network.wordpieces.pieces(ids)
         attention = np.zeros((len(pieces) + 1, len(reading.ids)), np.float32)
         attention[: len(chain)] = _attention(chain, len(reading.ids))
         probabilities = [math.exp(spoken.log_probability) for spoken in chain]
@@ -369,6 +373,7 @@ class _Decoding:
             logprob=found.last.total,
             score=found.score,
             finished=found.finished,
+            ids=ids,
         )
 
 

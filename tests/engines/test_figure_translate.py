@@ -41,8 +41,7 @@ def engine() -> Iterator[FigureEngine]:
 @pytest.fixture(scope="module")
 def request_() -> RecordTranslation:
     pieces = Wordpieces(translators.wordpieces())
-    read = pieces.pieces([pieces.language("de"), *pieces.encode(SENTENCE), END])
-    return RecordTranslation(MODEL, read, pieces.pieces(pieces.encode(TRANSLATION)))
+    return RecordTranslation(MODEL, pieces.framed(pieces.encode(SENTENCE), "de"), tuple(pieces.encode(TRANSLATION)))
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +60,6 @@ def drawn(recorded: tuple[TranslationFigure, TranslationFigure]) -> TranslationF
 def held(engine: FigureEngine, drawn: TranslationFigure) -> HeldTranslator:
     assert engine._translator is not None
     return engine._translator
-
-
-def ids(held: HeldTranslator, request_: RecordTranslation) -> tuple[list[int], list[int]]:
-    return held.wordpieces.ids(request_.source_pieces), [*held.wordpieces.ids(request_.pieces), END]
 
 
 def stepped(net: Any, source: list[int], said: list[int]) -> tuple[Any, list[Any], list[Any], list[Any]]:
@@ -88,7 +83,7 @@ def test_every_number_is_what_the_network_computes(
 ) -> None:
     import torch
 
-    source, said = ids(held, request_)
+    source, said = list(request_.source), [*request_.said, END]
     memory, logits, looks, states = stepped(held.net, source, said)
     np.testing.assert_allclose(drawn.memory, memory.values[0], atol=1e-5)
     never = list(held.wordpieces.never)
@@ -181,8 +176,8 @@ def test_times_come_later_and_add_up(recorded: tuple[TranslationFigure, Translat
 
 def test_the_second_sentence_is_not_measured_again(engine: FigureEngine, recorded: Any) -> None:
     pieces = Wordpieces(translators.wordpieces())
-    short = pieces.pieces([pieces.language("de"), *pieces.encode("Yes."), END])
-    partials, done = drain(engine.handle(RecordTranslation(MODEL, short, ("▁", "J")), None))  # type: ignore[arg-type]
+    short, said = pieces.framed(pieces.encode("Yes."), "de"), tuple(pieces.ids(("▁", "J")))
+    partials, done = drain(engine.handle(RecordTranslation(MODEL, short, said), None))  # type: ignore[arg-type]
     assert partials == []
     assert done.figure.pass_ms < recorded[1].figure.pass_ms  # per piece
     assert len(done.said) == 3
@@ -196,8 +191,10 @@ def test_many_pieces_fold_the_layers_between(monkeypatch: pytest.MonkeyPatch, re
     torch.manual_seed(1)
     net = GNMT(PIECES, 16, 8).eval()
     card = Store().cards()[0]
-    held = HeldTranslator(card, net, Wordpieces(translators.wordpieces()))
-    read, said = ("<2de>", *["▁"] * 30, "</s>"), ("▁",) * 24
+    pieces = Wordpieces(translators.wordpieces())
+    held = HeldTranslator(card, net, pieces)
+    (space,) = pieces.ids("▁")
+    read, said = pieces.framed([space] * 30, "de"), (space,) * 24
     _, whole = drain(figure_translate.record(held, RecordTranslation("x", read, said)))
     monkeypatch.setattr(figure_translate, "MOST_NODES", 300)
     _, folded = drain(figure_translate.record(held, RecordTranslation("x", read, said)))
@@ -224,11 +221,11 @@ def test_a_network_of_the_other_kind(pass_hidden_state: bool) -> None:
         PIECES, 16, 4, input_feeding=True, pass_hidden_state=pass_hidden_state, share_embedding=False,
         classifier_bias=False,
     ).eval()  # fmt: skip
-    held = HeldTranslator(Store().cards()[0], net, Wordpieces(translators.wordpieces()))
-    read, said = ("▁", "T", "h", "</s>"), ("▁", "D")
-    _, drawn = drain(figure_translate.record(held, RecordTranslation("x", read, said)))
-    source, target = held.wordpieces.ids(read), [*held.wordpieces.ids(said), END]
-    memory, _, looks, states = stepped(net, source, target)
+    pieces = Wordpieces(translators.wordpieces())
+    held = HeldTranslator(Store().cards()[0], net, pieces)
+    source, said = tuple(pieces.ids(("▁", "T", "h", "</s>"))), tuple(pieces.ids(("▁", "D")))
+    _, drawn = drain(figure_translate.record(held, RecordTranslation("x", source, said)))
+    memory, _, looks, states = stepped(net, list(source), [*said, END])
     np.testing.assert_allclose(drawn.memory, memory.values[0], atol=1e-6)
     for t in range(3):
         np.testing.assert_allclose(drawn.attention[t], looks[t], atol=1e-6)
@@ -238,8 +235,9 @@ def test_a_network_of_the_other_kind(pass_hidden_state: bool) -> None:
 
 
 def test_a_piece_that_it_does_not_know(engine: FigureEngine) -> None:
-    with pytest.raises(StoreError, match="“▁Schifffahrt” is none of GNMT's wordpieces"):
-        drain(engine.handle(RecordTranslation(MODEL, ("<2de>", "▁Schifffahrt", "</s>"), ()), None))  # type: ignore[arg-type]
+    for source, said in (((4, PIECES, END), ()), ((4, END), (5, PIECES)), ((), ())):
+        with pytest.raises(StoreError, match="Not all of these are among GNMT's 400 wordpieces: translate"):
+            drain(engine.handle(RecordTranslation(MODEL, source, said), None))  # type: ignore[arg-type]
 
 
 def test_strips_are_what_the_layers_say(drawn: TranslationFigure) -> None:

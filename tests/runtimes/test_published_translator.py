@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.engines.figure_engine import FigureEngine
+from app.engines.figure_translate import RecordTranslation
 from app.engines.translate import Translate, Translated, TranslateEngine
 from app.nets import published_searches
 from app.runtimes import devices, translator
@@ -22,6 +24,7 @@ from app.store.vocabulary import CODES, SOURCE, TARGET
 from app.text.moses_bpe import MosesBpe
 from app.text.wordpieces import END, START, UNKNOWN
 from app.worker import Ticket
+from tests.engines.steps import drain
 from tests.store import bundles
 from tests.store.test_convert import GNMT, variables_of
 
@@ -157,3 +160,31 @@ def test_it_is_verified(store: Store) -> None:
     save_file(tensors, path, metadata={"format": "pt", "codec": "int8-1"})
     with pytest.raises(StoreError, match="has no wordpieces that can be read"):
         store.published_texts(store.card(MODEL))
+
+
+def test_its_figure_is_drawn_of_what_it_said(store: Store) -> None:
+    """From the engine's answer, by ids: its wordpieces alone don't tell which they are ("a", or "a" that goes on)."""
+    import torch
+
+    answers = TranslateEngine(store, "cpu").handle(Translate(SENTENCES[:1], "en", "de", MODEL, beam=3), Ticket("t"))
+    (translated,) = (answer for answer in answers if isinstance(answer, Translated))
+    best = translated.translations[0]
+    engine = FigureEngine(store)
+    (first,), drawn = drain(
+        engine.handle(RecordTranslation(MODEL, translated.source_ids, best.ids), None)  # type: ignore[arg-type]
+    )
+    assert first.figure.pass_ms is None
+    assert drawn.figure.pass_ms > 0
+    assert drawn.read == translated.source_pieces
+    assert drawn.said[:-1] == best.pieces
+    assert engine._translator is not None
+    net = engine._translator.net
+    assert drawn.figure.parameters == sum(p.numel() for p in net.parameters())
+    target = torch.tensor([[START, *best.ids]])
+    with torch.inference_mode():
+        logits, looks = net.attended(torch.tensor([translated.source_ids]), target)
+    p = logits[0].softmax(-1)
+    wanted = [float(p[t, token]) for t, token in enumerate((*best.ids, END))]
+    assert drawn.p == pytest.approx(wanted, rel=1e-3)
+    np.testing.assert_allclose(drawn.attention, looks[0], atol=1e-5)
+    assert all(len(others) == 9 for others in drawn.runners_up)

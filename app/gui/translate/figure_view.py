@@ -57,8 +57,8 @@ class FigureTab(figure_tab.FigureTab):
         return self._translated.model if self._translated is not None else ""
 
     @property
-    def _pieces(self) -> tuple[str, ...]:
-        return self._translated.translations[self._index].pieces if self._translated is not None else ()
+    def _ids(self) -> tuple[int, ...]:
+        return self._translated.translations[self._index].ids if self._translated is not None else ()
 
     def look(self) -> None:
         self._rest.stop()
@@ -66,16 +66,16 @@ class FigureTab(figure_tab.FigureTab):
             self._show_empty(
                 self.tr("The network is drawn with the sentence that is translated, wordpiece by wordpiece.")
             )
-        elif not self._pieces:
+        elif not self._ids:
             self._show_empty(self.tr("Nothing was translated in this sentence: no network has read it."))
         else:
-            self.record(self.model, self._translated.source_pieces, self._pieces)
+            self.record(self.model, self._translated.source_ids, self._ids)
 
     def request(self) -> object:
         from app.engines.figure_translate import RecordTranslation
 
         assert self._translated is not None
-        return RecordTranslation(self.model, self._translated.source_pieces, self._pieces)
+        return RecordTranslation(self.model, self._translated.source_ids, self._ids)
 
     def take(self, answer: Any) -> Figure:
         self._drawn = answer

@@ -16,7 +16,7 @@ from app.gui.translate import figure_view
 from app.gui.translate.page import page, values
 from app.store.cards import Card, Measurement
 from app.text.alignment import words
-from app.text.wordpieces import END, Wordpieces
+from app.text.wordpieces import Wordpieces
 from tests import translators
 from tests.engines.steps import drain
 from tests.gui.stand_in import StandIn
@@ -29,13 +29,13 @@ class Recorder(StandIn):
 
     def answer(self, request: Any) -> Any:
         if isinstance(request, RecordTranslation):
-            yield replace(drawn(request.source_pieces, request.pieces), figure=timeless(request))
+            yield replace(drawn(request.source, request.said), figure=timeless(request))
             yield from self.held()
-            return drawn(request.source_pieces, request.pieces)
+            return drawn(request.source, request.said)
         return None
 
 
-def drawn(read: tuple[str, ...], pieces: tuple[str, ...]) -> TranslationFigure:
+def drawn(source: tuple[int, ...], said: tuple[int, ...]) -> TranslationFigure:
     import torch
 
     from app.engines.figure_translate import HeldTranslator
@@ -46,26 +46,28 @@ def drawn(read: tuple[str, ...], pieces: tuple[str, ...]) -> TranslationFigure:
     net = GNMT(translators.PIECES, 16, LAYERS).eval()
     card = replace(Store().cards()[0], id="gnmt", name="GNMT")
     held = HeldTranslator(card, net, Wordpieces(translators.wordpieces()), np.ones(2 * (LAYERS + 3)) / 1e3, 5)
-    _, made = drain(record(held, RecordTranslation("gnmt", read, pieces)))
+    _, made = drain(record(held, RecordTranslation("gnmt", source, said)))
     assert isinstance(made, TranslationFigure)
     return made
 
 
 def timeless(request: RecordTranslation) -> Any:
-    figure = drawn(request.source_pieces, request.pieces).figure
+    figure = drawn(request.source, request.said).figure
     return replace(figure, pass_ms=None, nodes=tuple(replace(node, share=None) for node in figure.nodes))
 
 
 def translated(sentence: str, *texts: str) -> Translated:
     pieces = Wordpieces(translators.wordpieces())
-    read = pieces.pieces([pieces.language("de"), *pieces.encode(sentence), END]) if texts else ()
+    source = pieces.framed(pieces.encode(sentence), "de") if texts else ()
+    read = pieces.read(source)
     found = []
     for text in texts or (sentence,):
-        said = pieces.pieces(pieces.encode(text)) if texts else ()
+        ids = tuple(pieces.encode(text)) if texts else ()
+        said = pieces.pieces(ids)
         attention = np.full((len(said) + 1, len(read)), 1 / max(len(read), 1), np.float32)
         links = np.zeros((len(words(text)), len(words(sentence))), np.float32)
-        found.append(Translation(text, said, (0.5,) * len(said), attention, words(text), links, -2.0, -1.0, True))
-    return Translated("gnmt", sentence, "en", "de", tuple(found), read, words(sentence), 9.0, "CPU", "openvino")
+        found.append(Translation(text, said, (0.5,) * len(said), attention, words(text), links, -2.0, -1.0, True, ids))
+    return Translated("gnmt", sentence, "en", "de", tuple(found), read, words(sentence), 9.0, "CPU", "openvino", source)
 
 
 DOGS = translated("The dog runs.", "Der Hund läuft.", "Hund!")
@@ -106,7 +108,7 @@ def test_nothing_is_recorded_before_it_is_looked_at(tab: Any, recorder: Recorder
     assert recorder.seen == []
     tab.shown()
     qtbot.waitUntil(lambda: shows(tab, "▁Der Hund läuft."), timeout=20_000)  # torch is imported
-    assert recorder.seen[0] == RecordTranslation("gnmt", DOGS.source_pieces, DOGS.translations[0].pieces)
+    assert recorder.seen[0] == RecordTranslation("gnmt", DOGS.source_ids, DOGS.translations[0].ids)
     assert f"{2 * LAYERS} LSTM layers over {len(DOGS.source_pieces)} wordpieces in" in tab.line.text()
     assert "in torch on the CPU" in tab.line.text()
     tab.hidden()
