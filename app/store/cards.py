@@ -40,6 +40,18 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the files that a published checkpoint is fetched as (app.store.published): an archive, or a plain file."""
+
+    file: str
+    addresses: tuple[str, ...]  # tried in turn
+    size: int | None = None  # bytes
+    sha256: str | None = None
+    way: int = 0  # the files of way 1 are tried first, then those of way 2; 0 belongs to both
+    needed: bool = True  # False: only the self-check wants it
+
+
+@dataclass(frozen=True)
 class Card:
     """See ARCHITECTURE.md, "The store". Ids are unique; nothing shadows anything."""
 
@@ -59,6 +71,7 @@ class Card:
     sha256: str | None = None
     sha256_prefix: str | None = None
     addresses: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()  # of a checkpoint that is converted here; then `file` is what becomes of it
     confirmed: bool = True  # false: none of us has opened the address or read the terms there
     source: str = ""  # paper or repository
     attribution: str = ""
@@ -82,8 +95,9 @@ class Card:
 
 def directions(card: Card) -> tuple[tuple[str, str], ...]:
     """What a translator translates: ("en", "de") for each direction that its card names ("en-de de-en") and has
-    measured ("tatoeba-dev en-de, beam 5"). What nobody has measured is not offered."""
-    measured = {word for one in card.measured for word in re.findall(r"[\w-]+", one.data)}
+    measured ("tatoeba-dev en-de, beam 5"), or whose measurement it cites. What nobody has measured is not offered."""
+    scores = card.measured + card.published
+    measured = {word for one in scores for word in re.findall(r"[\w-]+", one.data)}
     return tuple((name[:2], name[3:]) for name in _named_directions(card) if name in measured)
 
 
@@ -162,7 +176,12 @@ def check(card: Card, where: str) -> None:
         raise CardError(f"{where}: “size” and “parameters” must be above zero.")
     if card.official and not ID.fullmatch(card.official):
         raise CardError(f"{where}: “official” must be the id of a model.")
-    for address in card.addresses:
+    for part in card.parts:
+        if not FILE_NAME.fullmatch(part.file) or not part.addresses:
+            raise CardError(f"{where}: each of the “parts” must have addresses, and “file”, a plain name.")
+        if part.sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", part.sha256):
+            raise CardError(f"{where}: “parts.sha256” must be 64 hexadecimal digits, small letters.")
+    for address in (*card.addresses, *(address for part in card.parts for address in part.addresses)):
         if urlsplit(address).scheme not in ("https", "http"):
             raise CardError(f"{where}: “addresses” must begin with https://.")
     if card.task == "translate":

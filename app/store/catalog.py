@@ -10,6 +10,7 @@ import difflib
 import json
 import logging
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -252,11 +253,18 @@ class Store:
 
     # Coming and going
 
-    def import_file(self, file: Path, name: str | None = None) -> Card:
+    def import_file(
+        self, file: Path, name: str | None = None, progress: Callable[[Progress], None] | None = None
+    ) -> Card:
         """Takes a file of weights in (safetensors, or a PyTorch state dict) under `name` or, without one, the file's.
+        An archive or a folder with a published checkpoint becomes the official model that it is.
         Raises StoreError where the name is taken, or the file is none that Triptych can and may use."""
-        from app.store import sideload
+        from app.store import archives, sideload
 
+        if file.is_dir() or (archives.is_archive(file) and archives.holds_checkpoint(file)):
+            if name is not None:
+                raise StoreError(f"{file.name} is taken in as the official model that it holds: leave its name out.")
+            return self.import_published(file, progress)
         if not file.is_file():
             raise StoreError(f"There is no file {file.name}.")
         shown = " ".join(re.sub(r"[^\w .,()+-]+", " ", name if name is not None else file.stem).split())[:60]
@@ -279,24 +287,54 @@ class Store:
         _log.info("Imported %s (%s).", card.id, card.architecture)
         return card
 
+    def import_published(self, source: Path, progress: Callable[[Progress], None] | None = None) -> Card:
+        """Takes an archive or a folder in that holds one of the published checkpoints: it becomes the official model
+        that it is. Raises StoreError; then nothing of it stays."""
+        from app.store import published
+
+        def place(card: Card) -> Path:
+            if self.state(card) is State.READY:
+                raise StoreError(f"{card.name} is already on this machine: remove {card.id} first.")
+            return self.path(card)
+
+        locate.writable(self.folders.models)
+        known = [card for card in self.cards() if card.origin == "official" and card.parts]
+        if not known:
+            raise StoreError("This installation knows no published checkpoints: install Triptych again.")
+        card = published.take_in(
+            source,
+            known,
+            self.folders.models,
+            place,
+            lambda card, made, digest: self._put(card, made, digest, source.name),
+            progress,
+        )
+        _log.info("Took %s in.", card.id)
+        return card
+
     def remove(self, model_id: str) -> None:
         """Removes the file of a downloaded model (with what is left of a broken-off download), or an imported model
         with its card. Raises StoreError for embedded models and where nothing is there."""
         card = self.card(model_id)
         if card.origin == "embedded":
             raise StoreError(f"{card.name} comes with Triptych and can't be removed.")
+        from app.store import published
         from app.store.download import leftovers
 
         path = self.path(card)
         # The card goes first: without it there is no model, whatever else can't be removed.
         notes = [path.with_name(f"{card.id}.toml") if card.origin == "imported" else _receipt(path.parent, card)]
         notes.append(checks.place(path))
-        found = [item for item in [*notes, path, *leftovers(path)] if item.exists()]
+        beside = [published.check_folder(path), published.work_folder(path)] if card.parts else []
+        found = [item for item in [*notes, path, *leftovers(path), *beside] if item.exists()]
         if not found:
             raise StoreError(f"{card.name} is not on this machine, so there is nothing to remove.")
         try:
             for item in found:
-                item.unlink(missing_ok=True)
+                if item.is_dir():
+                    shutil.rmtree(item)
+                else:
+                    item.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"{card.name} can't be removed ({error.strerror or error}).") from error
 
@@ -307,8 +345,9 @@ class Store:
         cancelled: Callable[[], bool] | None = None,
         mirror: str | None = None,
     ) -> Path:
-        """Fetches an official model's file, checks and strictly loads it, notes its full SHA-256. Blocks: call it in a
-        thread. `progress` and `cancelled` are called there. Raises StoreError, DownloadError, DownloadCancelled."""
+        """Fetches an official model's file, checks and strictly loads it, notes its full SHA-256; a published
+        checkpoint is unpacked and converted. Blocks: call it in a thread. `progress` and `cancelled` are called there.
+        Raises StoreError, DownloadError, DownloadCancelled."""
         card = self.card(model_id)
         if not card.addresses:
             raise StoreError(f"{card.name} has no address to download it from: {_remedy(card)}.")
@@ -318,6 +357,19 @@ class Store:
         from app.store import download, weights
 
         locate.writable(path.parent)
+        if card.parts:
+            from app.store import published
+
+            published.bring(
+                card,
+                path,
+                lambda made, digest, address: self._put(card, made, digest, address),
+                here=lambda: self.state(card) is State.READY,
+                progress=progress,
+                cancelled=cancelled,
+                mirror=mirror,
+            )
+            return path
 
         def loads(part: Path) -> None:
             if card.architecture in architectures.NAMES:
@@ -334,10 +386,21 @@ class Store:
             mirror=mirror,
             check=loads,
         )
-        receipt = {"size": fetched.size, "sha256": fetched.sha256, "address": fetched.address}
-        write_whole(_receipt(path.parent, card), json.dumps(receipt, indent=1).encode())
+        self._note(card, fetched.size, fetched.sha256, fetched.address)
         self._fingerprints.remember(path, fetched.sha256)
         return path
+
+    def _note(self, card: Card, size: int, digest: str, address: str) -> None:
+        """Size and SHA-256 of what came, which the card doesn't know."""
+        receipt = {"size": size, "sha256": digest, "address": address}
+        write_whole(_receipt(self.folders.models, card), json.dumps(receipt, indent=1).encode())
+
+    def _put(self, card: Card, made: Path, digest: str, address: str) -> None:
+        """What was converted becomes the model's file. Raises OSError, StoreError."""
+        path = self.path(card)
+        self._note(card, made.stat().st_size, digest, address)  # first: without it the file's size would be wrong
+        made.replace(path)
+        self._fingerprints.remember(path, digest)
 
 
 def _toml_files(folder: Path) -> list[Path]:

@@ -6,7 +6,8 @@ the size in MiB to three places, and the preprocessing. None of us has opened th
 `confirmed = false`.
 
 Beside them stand two compressed ResNets (`app.store.compressed_resnets`). Their authors' repository gives their top-1;
-size and SHA-256 are those of the files in that repository's commit.
+size and SHA-256 are those of the files in that repository's commit. And two checkpoints of TensorFlow, which are
+converted here (`app.store.published`): where they are, and what they reach, as the repositories that used them say.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 from app.media.preprocess import Preprocessing
 from app.store import locate
-from app.store.cards import Card, Measurement, write_card
+from app.store.cards import Card, Measurement, Part, write_card
 
 ALEXNET_PAPER = "A. Krizhevsky: One weird trick for parallelizing convolutional neural networks (arXiv:1404.5997, 2014)"
 RESNET_PAPER = "K. He, X. Zhang, S. Ren, J. Sun: Deep Residual Learning for Image Recognition (arXiv:1512.03385, 2015)"
@@ -54,7 +55,154 @@ def cards() -> tuple[Card, ...]:
         _compressed(18, "small", 65.81, 1_669_921, "54e98666166baa8f5e6fd783b75fef3780e8c9069351ae146781b23f6a0f4729"),
         _compressed(50, "large", 68.21, 3_629_468, "e2b6b85665a24660035170927bc9e5ea4ca5ae2528c1cbc364af109ac712bce9"),
     ]
-    return tuple(made)
+    return (*made, _gnmt(), _show_and_tell())
+
+
+def _gnmt() -> Card:
+    def part(record: str, file: str) -> Part:
+        return Part(
+            file,
+            (
+                f"https://zenodo.org/record/{record}/files/{file}",
+                f"https://zenodo.org/records/{record}/files/{file}?download=1",
+            ),
+        )
+
+    parts = (part("2530924", "gnmt_model.zip"), part("3437893", "gnmt_inference_data.zip"))
+    return Card(
+        id="gnmt-wmt16-en-de",
+        name="GNMT (published, English → German)",
+        year=2016,
+        task="translate",
+        architecture="gnmt-2016",
+        origin="official",
+        file="gnmt-wmt16-en-de.safetensors",
+        licence="Apache-2.0 (mlcommons/inference, its code; none of us has read what the two Zenodo records state)",
+        terms=f"The texts of WMT 2016, English and German (their owners' terms). {RESEARCH}",
+        limits=(
+            "Translates English into German and nothing else, a sentence at a time. Learnt from news and speeches of "
+            "parliaments: everyday talk is strange to it, and it can leave out or make up words."
+        ),
+        summary=(
+            "Google's GNMT of 4 + 4 LSTM layers of 1,024, as the MLPerf inference benchmark published it: BLEU 23.9 on "
+            "newstest2014. It is converted here, to a file of about 200 MB."
+        ),
+        addresses=tuple(one.addresses[0] for one in parts),
+        parts=parts,
+        confirmed=False,
+        source=(
+            "Y. Wu et al.: Google's Neural Machine Translation System (arXiv:1609.08144, 2016); trained with "
+            "github.com/tensorflow/nmt"
+        ),
+        attribution="The authors of tensorflow/nmt and of MLPerf inference (github.com/mlcommons/inference)",
+        labels="",
+        published=(
+            Measurement(
+                "newstest2014 en-de (3,003 sentences), beam 10, tokenised",
+                None,
+                None,
+                "README of github.com/mlcommons/inference, retired_benchmarks/translation/gnmt/tensorflow",
+                (("BLEU", 23.9),),
+            ),
+        ),
+        extra=(("directions", "en-de"), ("alpha", 1.0), ("size_approx", 800_000_000)),
+    )
+
+
+AUTHOR = "https://raw.githubusercontent.com/KranthiGV/Pretrained-Show-and-Tell-model"
+IBM = "https://raw.githubusercontent.com/IBM/MAX-Image-Caption-Generator"
+
+
+def _show_and_tell() -> Card:
+    drive = "export=download&confirm=t&id=0B3laN3vvvSD2T1RPeDA5djJ6bFE"
+    parts = (
+        Part(
+            "assets.tar.gz",
+            ("https://max-cdn.cdn.appdomain.cloud/max-image-caption-generator/1.0.0/assets.tar.gz",),
+            way=1,
+        ),
+        Part(
+            "model.ckpt-2000000.index",
+            (f"{AUTHOR}/152ed6b/model.ckpt-2000000.index", f"{AUTHOR}/master/model.ckpt-2000000.index"),
+            size=16_876,
+            sha256="0bff92fec25b1905900a112b3c3250e0a8ab0a7303256df76824bc046ae66a5f",
+            way=2,
+        ),
+        Part(
+            "model.ckpt-2000000.data-00000-of-00001",
+            (f"https://drive.usercontent.google.com/download?{drive}", f"https://drive.google.com/uc?{drive}"),
+            size=149_002_244,
+            way=2,
+        ),
+        Part(
+            "word_counts.txt",
+            (
+                f"{AUTHOR}/152ed6b/word_counts.txt",
+                f"{AUTHOR}/master/word_counts.txt",
+                f"{IBM}/master/assets/word_counts.txt",
+            ),
+            size=121_881,
+            sha256="18e80c920db50056e39fb7c310421836ee96786bb0da0ebc05d7b6117c45363a",
+        ),
+        Part(
+            "surfing.jpg",
+            (f"{IBM}/a228685/samples/surfing.jpg", f"{IBM}/3aefad4563f2a0b2fa5d7b946ce0aeff397c8f08/tests/surfing.jpg"),
+            size=236_503,
+            sha256="8f588398c2288b40ed35c2cb8838cb5517e45a110b58ec9f38e651e659ed04d3",
+            needed=False,
+        ),
+    )
+    return Card(
+        id="show-and-tell",
+        name="Show and Tell (published)",
+        year=2015,
+        task="caption",
+        architecture="show-and-tell",
+        origin="official",
+        file="show-and-tell.safetensors",
+        licence="MIT (the weights, as their author and IBM's MAX-Image-Caption-Generator state)",
+        terms=(
+            "COCO (captions CC BY 4.0, pictures under Flickr's terms of use); the encoder began as Inception v3, which "
+            f"learnt from ImageNet (non-commercial research and education). {RESEARCH}"
+        ),
+        limits=(
+            "Describes everyday scenes as people did for COCO, and makes things up elsewhere. It has no attention, so "
+            "where it looked can only be estimated; it doesn't read, and doesn't count well."
+        ),
+        summary=(
+            "Inception v3 and one LSTM, trained end to end on COCO for two million steps, the network of the paper "
+            "that began it. It is converted here, to a file of about 75 MB."
+        ),
+        addresses=(parts[0].addresses[0], parts[2].addresses[0]),
+        parts=parts,
+        confirmed=False,
+        source="O. Vinyals, A. Toshev, S. Bengio, D. Erhan: Show and Tell (arXiv:1411.4555, 2015)",
+        attribution=(
+            "Trained by Kranthi Kiran GV (github.com/KranthiGV/Pretrained-Show-and-Tell-model) with im2txt "
+            "(github.com/tensorflow/models, Apache-2.0)"
+        ),
+        labels="",
+        preprocessing=Preprocessing(crop=299, mean=(0.5,) * 3, deviation=(0.5,) * 3, squeeze=True, squeezed=346),
+        published=(
+            Measurement(
+                "COCO captions (no BLEU of these very weights was published)",
+                None,
+                None,
+                "its author, github.com/KranthiGV/Pretrained-Show-and-Tell-model, issue 4",
+                (("perplexity", 8.44),),
+            ),
+        ),
+        # What the published program says of surfing.jpg: each caption's probability, then its words.
+        extra=(
+            (
+                "surfing",
+                "0.03883 a man riding a wave on top of a surfboard .\n"
+                "0.01793 a person riding a surf board on a wave\n"
+                "0.00566 a man riding a wave on a surfboard in the ocean .",
+            ),
+            ("size_approx", 149_400_000),
+        ),
+    )
 
 
 def _compressed(depth: int, blocks: str, top1: float, size: int, sha256: str) -> Card:

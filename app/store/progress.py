@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 REPORT = 0.1  # seconds between two reports
 WINDOW = 5.0  # seconds that the speed is taken over
@@ -20,6 +21,7 @@ class Progress:
     bytes_per_second: float | None
     seconds_left: float | None
     address: str
+    doing: Literal["", "unpacking", "converting"] = ""  # with what has come; "": it comes
 
 
 class Reporter:
