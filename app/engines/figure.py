@@ -42,8 +42,8 @@ class Node:
 
     id: str  # unique in its figure
     title: str  # as the papers write it: "3 × 3 conv, /2"
-    # "input", "conv", "pool", "dense", "add", "grid", "word", "attention", "lstm", "state", "said", "other"; over
-    # wordpieces "piece", "layer", "cell", "memory", "looking", "says"
+    # "input", "conv", "pool", "dense", "add", "grid", "word", "picture" (in a word's place), "attention", "lstm",
+    # "state", "said", "other"; over wordpieces "piece", "layer", "cell", "memory", "looking", "says"
     kind: str
     column: float  # place from left to right; halves lie between two columns
     lane: int = 0  # 0 is the main line, -1 the bypass above it; of the grid, from the top to the bottom
@@ -66,10 +66,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """`kind`: "flow"; "cross" where each of two towers reads both; "bypass" past what others do in between;
-    "projection" where something small lies on the bypass; "look" from the main line, or from one node of the grid, to
-    all of a lane. In the grid: "gather" from all of a lane to one node, "aside" and "context" past the layers of a
-    column, "folded" through layers that aren't drawn, "again" from what was said to the next column."""
+    """`kind`: "flow"; "cross" where each of two towers reads both; "bypass" past what others do in between; "beside" to
+    and from branches that lie side by side, past the others; "projection" where something small lies on the bypass;
+    "look" from the main line, or from one node of the grid, to all of a lane. In the grid: "gather" from all of a lane
+    to one node, "aside" and "context" past the layers of a column, "folded" through layers that aren't drawn, "again"
+    from what was said to the next column."""
 
     source: str
     target: str
@@ -314,8 +315,8 @@ def _edges(blocks: list[Block]) -> tuple[Edge, ...]:
             kind = "flow"
             if block.bypass or source.bypass:
                 kind = "projection"
-            elif block.kind == "add" and order[block] - order[source] > 1:
-                kind = "bypass"
+            elif order[block] - order[source] > 1:
+                kind = "bypass" if block.kind == "add" else "beside"
             elif source.towers == 2 and block.towers == 2 and block.kind == "conv" and block.groups == 1:
                 kind = "cross"
             made.append(Edge(source.main.name, block.main.name, kind))

@@ -180,14 +180,17 @@ class Traced:
             if module.groups > 1 and module.groups == module.in_channels:
                 role = "depthwise"
             return "conv", f"{high} × {wide} {role}{_stride(module.stride)}", module.groups
-        if name == "MaxPool2d":
-            return "pool", f"{module.kernel_size} × {module.kernel_size} max pool{_stride(module.stride)}", 1
+        if name in ("MaxPool2d", "AvgPool2d"):
+            how = "max" if name == "MaxPool2d" else "average"
+            return "pool", f"{module.kernel_size} × {module.kernel_size} {how} pool{_stride(module.stride)}", 1
         if name in _AVERAGES:
             return "pool", "average pool", 1
         if name == "Linear":
             return "dense", "dense", 1
         if name in _ADDS and inputs == 2:
             return "add", "+", 1
+        if name == "cat":
+            return "other", "side by side", 1
         return "other", name.replace("_", " "), 1
 
     @staticmethod

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from app.engines.caption import CaptionEngine, Describe, Described
+from app.engines.figure_caption import RecordCaption
+from app.engines.figure_engine import FigureEngine
+from app.media import inputs
 from app.media.preprocess import Preprocessing, apply, seen_box
 from app.runtimes import captioner, devices
 from app.runtimes.openvino_captioner import OpenVinoCaptioner
@@ -21,6 +24,7 @@ from app.store.cards import Card, Measurement, check, write_card
 from app.store.catalog import Store
 from app.store.errors import CardError
 from app.worker import Ticket
+from tests.engines import steps
 from tests.store.test_convert import SHOW, expected, show_texts
 
 MODEL = "show-and-tell-small"
@@ -78,8 +82,7 @@ def test_the_engine_says_what_tensorflow_says(runtime: str, store: Store, monkey
     words = [line.split()[0] for line in show_texts()[convert.WORDS].decode().splitlines()]
     for k, small in enumerate(kept["pictures"][:3]):
         frame = np.repeat(np.repeat(small, 13, 0), 13, 1)[..., ::-1]  # (299, 299, 3), BGR as frames are
-        steps = engine.handle(Describe(np.ascontiguousarray(frame), MODEL, beam=3), Ticket("caption"))
-        described = drain(steps)
+        described = drain(engine.handle(Describe(np.ascontiguousarray(frame), MODEL, beam=3), Ticket("caption")))
         assert described.runtime == runtime
         for caption, ids, log_p in zip(described.captions, kept[f"captions {k}"], kept[f"log_p {k}"], strict=True):
             assert [word.text for word in caption.words] == [words[int(i)] for i in ids[1:] if i > 2 or i == 0]
@@ -132,3 +135,80 @@ def test_such_a_square_in_a_card(store: Store) -> None:
     ):
         with pytest.raises(CardError, match="must be a square that the crop fits into"):
             check(replace(card, preprocessing=wrong), "The card")
+
+
+def a_frame() -> np.ndarray:
+    """(299, 299, 3), BGR as frames are."""
+    small = expected("show_and_tell")["pictures"][0]
+    return np.ascontiguousarray(np.repeat(np.repeat(small, 13, 0), 13, 1)[..., ::-1])
+
+
+def test_its_figure_has_the_picture_in_a_words_place(store: Store) -> None:
+    """Every number held against the network itself; there is no attention, and nothing stands in its place."""
+    import torch
+
+    frame = a_frame()
+    vocabulary = store.vocabulary(store.card(MODEL))
+    said = vocabulary[4:7]
+    engine = FigureEngine(store)
+    (first,), drawn = steps.drain(engine.handle(RecordCaption(MODEL, frame, said), None))  # type: ignore[arg-type]
+    assert first.figure.pass_ms is None
+    figure, net = drawn.figure, engine._held.net  # type: ignore[union-attr]
+    assert figure.parameters == sum(p.numel() for p in net.parameters())
+    shares = [node.share for node in figure.nodes] + [lane.share for lane in figure.lanes]
+    assert sum(share or 0.0 for share in shares) == pytest.approx(1.0)
+    assert [lane.title for lane in figure.lanes] == ["word in", "LSTM", "word out"]
+    assert not [node for node in figure.nodes if node.kind == "attention"]
+    assert {(e.source, e.target) for e in figure.edges} >= {
+        ("grid", "picture"),
+        ("picture", "start"),
+        ("start", "lstm.0"),
+    }
+    assert not [edge for edge in figure.edges if edge.kind == "look" and edge.target != "picture"]
+    assert "attention came later" in figure.node("picture").also[0]
+    known = {node.id for node in figure.nodes}
+    assert all({edge.source, edge.target} <= known for edge in figure.edges)
+    with torch.inference_mode():
+        places = net.look(torch.from_numpy(inputs.tensor(frame, PREPROCESSING))[None])
+        state = net.decoder.start(places)
+        np.testing.assert_allclose(drawn.entered, places.keys[0, 0], atol=1e-5)
+        np.testing.assert_allclose(drawn.start["h"], state.h[0], atol=1e-5)
+        np.testing.assert_allclose(drawn.start["c"], state.c[0], atol=1e-5)
+        assert set(drawn.start) == set("ifgoch")
+        assert [step.word for step in drawn.steps] == [*said, "⟨end⟩"]
+        for step, given, word in zip(drawn.steps, (2, 4, 5, 6), (4, 5, 6, 3), strict=True):
+            logits, _, state = net.decoder.step(torch.tensor([given]), state, places)
+            assert step.p == pytest.approx(float(logits[0].softmax(-1)[word]), rel=1e-3)
+            np.testing.assert_allclose(step.gates["h"], state.h[0], atol=1e-5)
+            assert step.attention is None
+            assert not any(other.startswith("<") for other, _ in step.runners_up)
+    _, own = steps.drain(engine.handle(RecordCaption(MODEL, frame), None))  # type: ignore[arg-type]
+    assert len(own.steps) > 1
+
+
+def test_branches_of_its_encoder_lie_side_by_side(store: Store) -> None:
+    _, drawn = steps.drain(FigureEngine(store).handle(RecordCaption(MODEL, a_frame(), ()), None))  # type: ignore[arg-type]
+    figure = drawn.figure
+    assert [stage.cells for stage in figure.stages] == [11]
+    assert {cell.kind for cell in figure.cells} == {f"Inception{letter}" for letter in "ABCDE"}
+    joined = [node for node in figure.nodes if node.title == "side by side"]
+    assert len(joined) == 11
+    last = figure.node(joined[-1].id)
+    assert last.shape == figure.node("grid").shape == (128, 8, 8)
+    into = [edge.kind for edge in figure.edges if edge.target == last.id]
+    assert sorted(into) == ["beside"] * 5 + ["flow"]
+    assert "3 × 3 average pool" in {node.title for node in figure.nodes}
+
+
+def test_only_what_it_sees_is_drawn(store: Store) -> None:
+    """Where the middle is cut out of a square, maps lie on that part of the picture."""
+    from dataclasses import replace
+
+    card = store.card(MODEL)
+    write_card(
+        replace(card, preprocessing=replace(PREPROCESSING, squeezed=346)),
+        store.folders.models / f"{MODEL}.toml",
+    )
+    picture = np.random.default_rng(1).integers(0, 256, (346, 173, 3), np.uint8)
+    _, drawn = steps.drain(FigureEngine(store).handle(RecordCaption(MODEL, picture, ()), None))  # type: ignore[arg-type]
+    assert np.array_equal(drawn.picture, picture[23:322, 12:162, ::-1])

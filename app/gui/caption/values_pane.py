@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from app.engines.figure import Node
     from app.engines.figure_caption import CaptionFigure, Step
 
-KINDS = ("grid", "state", "attention", "word", "lstm", "said")  # of nodes that a `CaptionFigure` has the values of
+KINDS = (
+    "grid",
+    "picture",
+    "state",
+    "attention",
+    "word",
+    "lstm",
+    "said",
+)  # of nodes that a `CaptionFigure` has the values of
 
 
 class ValuesPane(BarsPane):
@@ -28,10 +36,11 @@ class ValuesPane(BarsPane):
         if node.kind == "grid":
             self._show_grid(node, drawn)
             return
+        if node.kind == "picture" and drawn.entered is not None:
+            self._show_picture_in(drawn.entered)
+            return
         if node.kind == "state":
-            tiles = self.lstm_tiles(drawn.start)
-            words = self.tr("What the LSTM begins with, computed from the mean of the grid.")
-            self.show_sections([Section("", (tiles["c"], tiles["h"]))], words)
+            self._show_start(drawn)
             return
         step = drawn.steps[int(node.id.rpartition(".")[2])]
         if node.kind == "attention":
@@ -53,10 +62,31 @@ class ValuesPane(BarsPane):
         tile = Tile(lit(drawn.picture, lengths - lengths.min()), "", self.tr("length"), reads=lengths)
         self.show_sections([Section("", (tile,))], words.format(*sizes, *ends))
 
+    def _show_picture_in(self, entered: np.ndarray) -> None:
+        words = self.tr(
+            "The mean of the grid as {0} learnt numbers, in the place of a word. The LSTM sees the picture here and "
+            "never again: attention, which came later, looks at the grid anew for each word."
+        )
+        tile = units(entered, "", self.tr("embedding"), signed=True)
+        self.show_sections([Section("", (tile,))], words.format(len(entered)))
+
+    def _show_start(self, drawn: CaptionFigure) -> None:
+        if drawn.entered is None:
+            tiles = self.lstm_tiles(drawn.start)
+            words = self.tr("What the LSTM begins with, computed from the mean of the grid.")
+            self.show_sections([Section("", (tiles["c"], tiles["h"]))], words)
+            return
+        words = self.tr(
+            "What the LSTM keeps of the picture, its first input: all that it knows of it from here on. What it says "
+            "to it is not used."
+        )
+        self._show_gates(drawn.start, words)
+
     def _show_attention(self, step: Step, picture: np.ndarray) -> None:
         from app.media.strips import lit
 
         words = self.tr("Before “{0}”: the brightest of {1} × {2} places has {3} of the attention.")
+        assert step.attention is not None  # its node is there
         most = percent(float(step.attention.max()))
         tile = Tile(lit(picture, step.attention), "", self.tr("attention"), reads=step.attention)
         self.show_sections([Section("", (tile,))], words.format(step.word, *step.attention.shape, most))
@@ -67,15 +97,18 @@ class ValuesPane(BarsPane):
         self.show_sections([Section("", (tile,))], words.format(step.given, len(step.embedding)))
 
     def _show_lstm(self, step: Step) -> None:
-        tiles = self.lstm_tiles(step.gates)
-        widest = number(float(np.abs(step.gates["c"]).max()))
+        words = self.tr("All {0} units, row by row, as “{1}” went in and “{2}” came out.")
+        self._show_gates(step.gates, words.format(len(step.gates["h"]), step.given, step.word))
+
+    def _show_gates(self, gates: dict[str, np.ndarray], words: str) -> None:
+        tiles = self.lstm_tiles(gates)
+        widest = number(float(np.abs(gates["c"]).max()))
         sections = [
             Section(self.tr("Gates: 0, closed (dark), to 1, open (bright)"), tuple(tiles[name] for name in "ifo")),
             Section(self.tr("−1 (orange) to 1 (blue)"), (tiles["g"], tiles["h"])),
             Section(self.tr("−{0} (orange) to {0} (blue)").format(widest), (tiles["c"],)),
         ]
-        words = self.tr("All {0} units, row by row, as “{1}” went in and “{2}” came out.")
-        self.show_sections(sections, words.format(len(step.gates["h"]), step.given, step.word))
+        self.show_sections(sections, words)
 
     def _show_word_out(self, step: Step) -> None:
         bars = [Bar(0, step.word, step.p, percent(step.p))]

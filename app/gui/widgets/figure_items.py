@@ -134,7 +134,8 @@ def name_of(node: Node) -> str:
         "attention": tr("attention for “{0}”").format(node.word),
         "word": tr("word in: “{0}”").format(node.title),
         "lstm": tr("LSTM at “{0}”").format(node.word),
-        "state": tr("start state"),
+        "state": node.title if node.also else tr("start state"),
+        "picture": tr("the picture in the place of a word"),
         "said": tr("word out: “{0}”").format(node.title),
         "piece": tr("wordpiece in: {0}").format(quoted(node.title)),
         "cell": tr("{0} at {1}").format(node.title, quoted(node.word)),
@@ -444,7 +445,8 @@ class StageItem(QGraphicsItem):
         self._theme = theme
         self._font, self._title_font = fonts(base)
         stage = figure.stages[box.stage]
-        kind = next(cell.kind for cell in figure.cells if cell.stage == box.stage)
+        kinds = list(dict.fromkeys(cell.kind for cell in figure.cells if cell.stage == box.stage))
+        kind = kinds[0] if len(kinds) == 1 else f"{kinds[0]} … {kinds[-1]}"
         self._title = tr("Encoder") if stage.title == "encoder" else tr("Stage {0}").format(box.stage + 1)
         what = f"{stage.cells} × {kind}" if stage.cells > 1 else kind
         self._about = f"{what} · " + " × ".join(numbers.whole(n) for n in stage.shape)
@@ -627,6 +629,8 @@ def _paths(edge: Edge, source: Slot, target: Slot, layout: Layout) -> list[Path]
         middle = (_branch(source, target, layout).x() + target.centre) / 2
         word = (tr("identity"), QPointF(middle, target.axis - layout.arcs))
         return [(_arc(source, target, layout), word)]
+    if edge.kind == "beside":
+        return [(_arc(source, target, layout), None)]
     if edge.kind == "projection":
         return [(_half_arc(source, target, layout), None)]
     if source.row != target.row:
@@ -811,7 +815,8 @@ def _branch(source: Slot, target: Slot, layout: Layout) -> QPointF:
 def _arc(source: Slot, target: Slot, layout: Layout) -> QPainterPath:
     branch = _branch(source, target, layout)
     top = target.axis - layout.arcs
-    end = QPointF(target.centre, target.axis - CIRCLE / 2 - 1.5)
+    circle = target.node is None or target.node.kind == "add"
+    end = QPointF(target.centre, (target.axis - CIRCLE / 2 if circle else faces(target)[0].top()) - 1.5)
     path = QPainterPath(branch)
     bend = 22.0
     path.cubicTo(QPointF(branch.x(), branch.y() - bend), QPointF(branch.x(), top), QPointF(branch.x() + bend, top))

@@ -158,7 +158,7 @@ def _lines(figure: Figure, words: Words, line: float, unfolded: set[int], width:
     units = _units(figure, unfolded)
     towers = max((node.towers for node in figure.nodes), default=1)
     chips = any(node.lane < 0 for node in figure.nodes)
-    bypasses = any(edge.kind == "bypass" for edge in figure.edges)
+    bypasses = any(edge.kind in ("bypass", "beside") for edge in figure.edges)
     has_stages = bool(figure.stages)
     body = (LARGEST + 18.0) * (1 if towers == 1 else 1.5)
     arcs = body / 2 + (4 + 2 * line if chips else 14.0 if bypasses else 0.0)
