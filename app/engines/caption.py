@@ -14,10 +14,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from app.engines import caption_light
 from app.engines.ahead import Ahead
 from app.engines.models import LoadModel, ModelEngine, ReleaseModel, UseDevice
 from app.media import inputs
 from app.media.pictures import Picture, PictureError, decode
+from app.media.preprocess import seen_box
 from app.nets.hypotheses import Hypothesis, Spoken, search
 from app.nets.published_searches import im2txt
 from app.runtimes.captioner import CaptionNetwork
@@ -118,11 +120,28 @@ class DescribedFile:
     error: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class ShowLight:
+    """What in the picture speaks for each word of a caption (app.engines.caption_light), where the network has no
+    attention to tell. For the mailbox "light". Done: `Light`."""
+
+    picture: Picture | np.ndarray
+    model: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    maps: tuple[np.ndarray, ...]  # a word: (h, w) float32, sums to 1; all 0 where nothing speaks for it
+    box: tuple[float, float, float, float]  # the part that they belong to: left, top, width, height in pixels
+
+
 class CaptionEngine(ModelEngine[CaptionNetwork]):
     """Owns the loaded captioners. Called on the engine thread only (app.worker.Engine)."""
 
     def __init__(self, store: Store, device: str = "auto") -> None:
         super().__init__(store, device)
+        self._modules: dict[str, Any] = {}  # torch modules for gradients, by model
         # Files of a request that are answered: asked again (`out_of_memory`), it goes on behind them.
         self._answered: WeakKeyDictionary[Ticket, int] = WeakKeyDictionary()
 
@@ -132,6 +151,8 @@ class CaptionEngine(ModelEngine[CaptionNetwork]):
                 return (yield from self._describe(request))
             case DescribeFiles():
                 return (yield from self._describe_files(request, ticket))
+            case ShowLight():
+                return (yield from self._show_light(request))
             case LoadModel():
                 return self._load(request)
             case ReleaseModel():
@@ -157,6 +178,8 @@ class CaptionEngine(ModelEngine[CaptionNetwork]):
             picture = decode(picture, at_least=self._store.card(request.model).preprocessing.crop)
             yield None
         network, card = self._network(request.model)
+        if (count := len(request.prefix)) >= LONGEST:
+            raise CaptionError(f"A caption has {LONGEST} words at most, and {count} are given: take some away.")
         prefix = _ids(request.prefix, network.vocabulary, card.name)
         x = inputs.tensor(picture, card.preprocessing)
         speaking = _Speaking(network, card, x[None], request.beam, prefix, request.details)
@@ -164,6 +187,30 @@ class CaptionEngine(ModelEngine[CaptionNetwork]):
         for groups in speaking.words():
             yield speaking.caption(groups[0][0])
         return speaking.described(card, 0)
+
+    def _show_light(self, request: ShowLight) -> Steps:
+        """A step each: loading, the encoder, every word."""
+        network, card = self._network(request.model)
+        ids = _ids(request.words, network.vocabulary, card.name)
+        picture, preprocessing = request.picture, card.preprocessing
+        height, width = (picture.pixels if isinstance(picture, Picture) else picture).shape[:2]
+        x = inputs.tensor(picture, preprocessing)[None]
+        yield None
+        if card.id not in self._modules:
+            from app.runtimes.torch_runtime import build
+
+            self._modules[card.id] = build(card, self._store)
+            yield None
+        maps = yield from caption_light.light(self._modules[card.id], x, ids)
+        return Light(tuple(maps), seen_box(width, height, preprocessing))
+
+    def _forget(self, model: str) -> None:
+        super()._forget(model)
+        self._modules.pop(model, None)
+
+    def _forget_all(self) -> None:
+        super()._forget_all()
+        self._modules.clear()
 
     def _describe_files(self, request: DescribeFiles, ticket: Ticket) -> Steps:
         _check_beam(request.beam)
@@ -319,9 +366,7 @@ def _check_beam(beam: int) -> None:
 
 
 def _ids(words: tuple[str, ...], known: tuple[str, ...], name: str) -> tuple[int, ...]:
-    """Raises CaptionError for a word that the network doesn't know, and where no room is left for one more."""
-    if len(words) >= LONGEST:
-        raise CaptionError(f"A caption has {LONGEST} words at most, and {len(words)} are given: take some away.")
+    """Raises CaptionError for a word that the network doesn't know."""
     ids = []
     for word in words:
         if word not in known[len(vocabulary.SPECIAL) :]:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.engines.caption import CaptionEngine, Describe, Described
+from app.engines.caption import CaptionEngine, CaptionError, Describe, Light, ShowLight
 from app.engines.figure_caption import RecordCaption
 from app.engines.figure_engine import FigureEngine
+from app.engines.models import ReleaseModel
 from app.media import inputs
 from app.media.preprocess import Preprocessing, apply, seen_box
 from app.runtimes import captioner, devices
@@ -94,11 +95,11 @@ def test_the_engine_says_what_tensorflow_says(runtime: str, store: Store, monkey
             assert not any(other.startswith("<") for word in caption.words for other, _ in word.runners_up)
 
 
-def drain(steps: Generator[Any, None, Any]) -> Described:
+def drain(steps: Generator[Any, None, Any]) -> Any:
     def answer() -> Generator[Any, None, None]:
         found.append((yield from steps))
 
-    found: list[Described] = []
+    found: list[Any] = []
     for _ in answer():
         pass
     return found[0]
@@ -212,3 +213,32 @@ def test_only_what_it_sees_is_drawn(store: Store) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (346, 173, 3), np.uint8)
     _, drawn = steps.drain(FigureEngine(store).handle(RecordCaption(MODEL, picture, ()), None))  # type: ignore[arg-type]
     assert np.array_equal(drawn.picture, picture[23:322, 12:162, ::-1])
+
+
+def test_what_speaks_for_a_word(store: Store) -> None:
+    """Held against the log-probability itself, as it changes where one place of the grid is made a little stronger."""
+    import torch
+
+    frame, said = a_frame(), store.vocabulary(store.card(MODEL))[4:7]
+    engine = CaptionEngine(store, "cpu")
+    found = drain(engine.handle(ShowLight(frame, MODEL, said), Ticket("caption")))
+    assert isinstance(found, Light)
+    assert found.box == (0.0, 0.0, 299.0, 299.0)
+    assert [one.shape for one in found.maps] == [(8, 8)] * 3
+    net = engine._modules[MODEL].double()
+    given, places = torch.tensor([[2, 4, 5]]).expand(65, -1), torch.arange(64)
+    with torch.no_grad():
+        grid = net.encoder.features(torch.from_numpy(inputs.tensor(frame, PREPROCESSING))[None].double())
+        grids = grid.flatten(2).repeat(65, 1, 1)  # the last one as it is
+        grids[places, :, places] *= 1 + 1e-5
+        logits, _ = net.decoder(net.decoder.look(grids.unflatten(2, (8, 8))), given)
+        log_p = logits.log_softmax(-1)
+    for k, word in enumerate((4, 5, 6)):
+        grown = (log_p[:64, k, word] - log_p[64, k, word]).clamp(min=0)
+        wanted = (grown / grown.sum()).reshape(8, 8).numpy()
+        np.testing.assert_allclose(found.maps[k], wanted, atol=1e-4)
+    assert any(one.any() for one in found.maps)
+    drain(engine.handle(ReleaseModel(MODEL), Ticket("caption")))
+    assert not engine._modules
+    with pytest.raises(CaptionError, match="“zebra” is none of the"):
+        drain(engine.handle(ShowLight(frame, MODEL, ("zebra",)), Ticket("caption")))

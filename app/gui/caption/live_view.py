@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPixmap
 
 from app.gui.theme import CORNER, STEP
 from app.gui.widgets.heat_map import overlay
-from app.gui.widgets.picture_view import PictureView
+from app.gui.widgets.picture_view import Box, PictureView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +63,9 @@ class LiveView(PictureView):
         self._frame = self._attention = None
         super().show_sentence(sentence)
 
-    def show_attention(self, attention: np.ndarray | None) -> None:
-        """(h, w), sums to 1, over the whole picture; drawn from nothing to the most that any place has. None: none."""
+    def show_attention(self, attention: np.ndarray | None, box: Box | None = None) -> None:
+        """(h, w), sums to 1, over the whole picture or over `box`, in its pixels; drawn from nothing to the most that
+        any place has. None: none."""
         if attention is self._attention:
             return
         self._attention = attention
@@ -73,7 +74,7 @@ class LiveView(PictureView):
         else:
             most = float(attention.max()) or 1.0
             whole = (0.0, 0.0, float(self._image.width()), float(self._image.height()))
-            self.show_heat(overlay(attention / most, signed=False, side=LIVE_SIDE), whole)
+            self.show_heat(overlay(attention / most, signed=False, side=LIVE_SIDE), box or whole)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -14,6 +14,7 @@ from app.gui.caption.caption_side import CaptionSide
 from app.gui.caption.files_run import FilesRun
 from app.gui.caption.history import History, Row
 from app.gui.caption.intake import offer
+from app.gui.caption.lighting import Lighting
 from app.gui.caption.live_side import LiveSide
 from app.gui.caption.reading import Reading
 from app.gui.caption.session import PANEL, Answer, Kind, Session
@@ -54,7 +55,7 @@ class CaptionPanel(Leaves):
         self.right = CaptionSide(theme, self)
         self.session.prepare = self.left.view.prepare
         self.watching = Watching(context, self.session, self.left, self.strips, self)
-        self.reading = Reading(self.session, self.left, self.right, self)
+        self.reading = Reading(self.session, self.left, self.right, Lighting(context, self), self)
         self.files = Files(self)
         self.history = History(self)
         self.run = FilesRun(context, self.session, self)

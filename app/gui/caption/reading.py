@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.gui.caption.caption_side import CaptionSide
+from app.gui.caption.lighting import Lighting
 from app.gui.caption.live_side import LiveSide
 from app.gui.caption.session import Answer, Session
 from app.gui.caption.wording import logprob, unsure
@@ -26,9 +27,16 @@ class Reading(QObject):
     holds = Signal(object)  # Answer: the same sentence as before
     shown = Signal()  # something else stands in large, of whatever kind
 
-    def __init__(self, session: Session, left: LiveSide, right: CaptionSide, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        left: LiveSide,
+        right: CaptionSide,
+        lighting: Lighting,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._session, self._left, self._right = session, left, right
+        self._session, self._left, self._right, self._lighting = session, left, right, lighting
         self.answer: Answer | None = None  # what stands in large
         self.newest: Answer | None = None  # the last one of the network's own
         self.own: Answer | None = None  # the network's own sentence, while the person's choice stands in large
@@ -40,6 +48,7 @@ class Reading(QObject):
         session.jumped.connect(self.begin_again)
         session.growing.connect(self._growing)
         session.answered.connect(self._answered)
+        lighting.changed.connect(self.show_attention)
         right.caption.pointed.connect(self._point)
         right.caption.picked.connect(lambda place: self.choose_word(-1 if place == self.word else place))
         right.runner_picked.connect(self.pick)
@@ -257,17 +266,38 @@ class Reading(QObject):
         caption, place = self.caption, self.looked_at
         if caption is not None and 0 <= place < len(caption.words):
             word = caption.words[place]
+            if word.attention is None:
+                self._show_light(caption, place)
+                return
             view.show_attention(word.attention)
             words = self.tr("Where the network looked for “{0}” (attention)")
-            if word.attention is None:
-                words = self.tr("This network has no attention to show for “{0}”.")
             bar.show_line(words.format(word.text), view.has_heat)
             return
         if self._session.moving and self.newest is not None:
             caption = self.newest.caption  # the one that fits the frame that is shown
         view.show_attention(_together(caption) if caption is not None else None)
         words = self.tr("Where the network looked, all words together (attention)") if view.has_heat else ""
+        if caption is not None and caption.words and not view.has_heat:
+            words = self.tr("Without attention: point at a word to see what in the picture speaks for it.")
         bar.show_line(words, view.has_heat)
+
+    def _show_light(self, caption: Caption, place: int) -> None:
+        """Of a network without attention: another measure, which has to be asked for."""
+        assert self.answer is not None
+        bar, view, word = self._left.attention, self._left.view, caption.words[place].text
+        found = self._lighting.of(caption)
+        if found is None or isinstance(found, str):
+            view.show_attention(None)
+            bar.show_line(found or self.tr("Looking for what speaks for “{0}”…").format(word), False)
+            if found is None:
+                self._lighting.ask(self.answer, caption)
+            return
+        speaks = bool(found.maps[place].any())
+        view.show_attention(found.maps[place] if speaks else None, found.box)
+        words = self.tr("What speaks for “{0}”: its gradient. Another measure than attention, which this network lacks")
+        if not speaks:
+            words = self.tr("Nothing in the picture speaks for “{0}” (its gradient; this network has no attention)")
+        bar.show_line(words.format(word), speaks)
 
 
 def _together(caption: Caption) -> np.ndarray | None:

@@ -1,0 +1,99 @@
+"""A captioner without attention: what speaks for a word is asked for when a person looks at it, and said to be another
+measure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.gui.caption.conftest import FakeCaptioner
+
+RED = "a red bird sits on a branch"
+BOX = (8.0, 6.0, 48.0, 36.0)
+
+
+class WithoutAttention(FakeCaptioner):
+    wrong_light = ""
+
+    def answer(self, request: Any) -> Any:
+        from app.engines import caption
+
+        if not isinstance(request, caption.ShowLight):
+            return (yield from super().answer(request))
+        yield from self.held()
+        if self.wrong_light:
+            raise RuntimeError(self.wrong_light)
+        maps = [np.zeros((8, 8), np.float32) for _ in request.words]
+        for k, one in enumerate(maps[1:]):  # nothing speaks for the first
+            one[k % 8, 3] = 1.0
+        return caption.Light(tuple(maps), BOX)
+
+    def word(self, said: list[str], k: int) -> Any:
+        return replace(super().word(said, k), attention=None)
+
+    def asked_for(self) -> list[str]:
+        return [" ".join(request.words) for request in self.seen if type(request).__name__ == "ShowLight"]
+
+
+@pytest.fixture
+def engine() -> WithoutAttention:
+    return WithoutAttention()
+
+
+def test_the_light_of_a_word_is_asked_for_once(
+    panel: Any, picture: Any, answered: Any, engine: WithoutAttention, qtbot: Any
+) -> None:
+    panel.open_paths([picture("red.png")])
+    answered(panel, RED)
+    bar, view = panel.left.attention, panel.left.view
+    assert "point at a word" in bar.line.text()
+    assert not view.has_heat
+    assert engine.asked_for() == []
+    panel.reading.choose_word(1)
+    qtbot.waitUntil(lambda: view.has_heat)
+    assert engine.asked_for() == [RED]
+    assert view._box == BOX
+    assert "“red”: its gradient. Another measure than attention" in bar.line.text()
+    panel.reading.choose_word(3)
+    assert view.has_heat
+    assert "“sits”" in bar.line.text()
+    panel.reading.choose_word(0)
+    assert not view.has_heat
+    assert "Nothing in the picture speaks for “a”" in bar.line.text()
+    assert engine.asked_for() == [RED]
+    panel.reading.cancel()
+    assert "point at a word" in bar.line.text()
+    panel.reading.show_place(1)
+    panel.reading.choose_word(2)
+    qtbot.waitUntil(lambda: view.has_heat)
+    assert len(engine.asked_for()) == 2
+
+
+def test_without_the_light_it_says_why(
+    panel: Any, picture: Any, answered: Any, engine: WithoutAttention, qtbot: Any
+) -> None:
+    engine.wrong_light = "There is no torch."
+    panel.open_paths([picture("red.png")])
+    answered(panel, RED)
+    panel.reading.choose_word(1)
+    assert "Looking for what speaks for “red”…" in panel.left.attention.line.text()
+    qtbot.waitUntil(lambda: panel.left.attention.line.text() == "There is no torch.")
+    panel.reading.choose_word(2)
+    assert len(engine.asked_for()) == 1
+    assert panel.reading.caption is not None
+
+
+def test_nothing_is_asked_where_the_heat_is_off(
+    panel: Any, picture: Any, answered: Any, engine: WithoutAttention, qtbot: Any
+) -> None:
+    panel.open_paths([picture("red.png")])
+    answered(panel, RED)
+    panel.left.attention.heat.setChecked(False)
+    panel.reading.choose_word(1)
+    qtbot.wait(30)
+    assert engine.asked_for() == []
+    panel.left.attention.heat.setChecked(True)
+    qtbot.waitUntil(lambda: panel.left.view.has_heat)
