@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
     from app.store.checks import SelfCheck
     from app.store.progress import Progress
+    from app.worker import Engine
 
 EPILOG = """\
 examples:
   triptych models list
   triptych models download resnet50-v2
   triptych models verify
+  triptych models download gnmt-wmt16-en-de
   triptych models import my_resnet18.pth --name "My ResNet"
 
 Nothing but "download" uses the network, and it sends nothing of yours.
@@ -30,6 +32,9 @@ is refused, never run. The architecture (AlexNet, a ResNet, EfficientNet-Lite0) 
 and shapes. The compressed ResNets of Stock et al. 2020 (kill-the-bits, .pth) are decoded into ordinary weights. Prints
 the new model's id, so that a script can go on:
   id=$(triptych models import my_resnet18.pth --name mine) && triptych classify photo.jpg --model "$id"
+
+Also takes the published GNMT and Show and Tell: an archive (.zip, .tar.gz) or a folder with the checkpoint that
+TensorFlow wrote and its vocabulary, or with both archives of the GNMT. They are recognised by what they hold.
 """
 
 
@@ -71,12 +76,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
         "verify", "read models' files whole, compare their hashes, and try them on the sample pictures", verify_models
     )
     verify.add_argument("ids", nargs="*", metavar="ID", help="default: the embedded ones, and all others that are here")
+    verify.add_argument(
+        "--whole",
+        action="store_true",
+        help="of the published GNMT, translate all 3,003 test sentences, not the first 100",
+    )
 
     remove = sub("remove", "remove the files of downloaded or imported models", remove_models)
     remove.add_argument("ids", nargs="+", metavar="ID")
 
     import_ = sub("import", "take in a file of weights of your own", import_model, IMPORT_EPILOG)
-    import_.add_argument("file", metavar="FILE", help=".safetensors, .pth or .pt")
+    import_.add_argument("file", metavar="FILE", help=".safetensors, .pth or .pt; or an archive or a folder, see below")
     import_.add_argument("--name", help="what to call it (default: the file's name)")
 
 
@@ -161,7 +171,8 @@ def _as_json(store: Store, card: Card) -> dict[str, Any]:
 def _check_as_json(check: SelfCheck | None) -> dict[str, Any] | None:
     if check is None:
         return None
-    return {"ok": check.ok, "day": check.day, "right": list(check.right), "wrong": list(check.wrong)}
+    found = {"ok": check.ok, "day": check.day, "right": list(check.right), "wrong": list(check.wrong)}
+    return found | ({"outcome": check.outcome, "said": check.said} if check.outcome else {})
 
 
 def _cards(store: Store, ids: list[str]) -> list[Card]:
@@ -209,51 +220,71 @@ def _download(store: Store, card: Card, mirror: str | None) -> None:
         raise KeyboardInterrupt(kept) from None
     shown.end()
     found, sentence = _checked(store, card.id)
-    if not found:
+    if not found and not card.parts:
         raise CommandError(f"{sentence} Its hash and its shapes are right all the same.")
     say(sentence)
-    say(f"{card.id} is ready: {size(path.stat().st_size)}. Try: triptych classify PICTURE --model {card.id}")
+    say(f"{card.id} is ready: {size(path.stat().st_size)}. Try: {_try(card)}")
 
 
-def _checked(store: Store, model: str) -> tuple[bool, str]:
-    """Whether the model is right about the sample pictures, and a sentence. The engine thread runs it, as it runs
-    every network."""
+def _try(card: Card) -> str:
+    if card.task == "translate":
+        return f'triptych translate --model {card.id} "How are you?"'
+    return f"triptych {card.task} PICTURE --model {card.id}"
+
+
+def _checked(store: Store, model: str, whole: bool = False) -> tuple[bool, str]:
+    """Whether the model's answers are those that are known to be right, and a sentence. The engine thread runs it, as
+    it runs every network."""
     import queue
 
-    from app.engines.classify import CheckModel, ClassifyEngine
-    from app.worker import Done, Failed, Worker
+    from app.engines.models import Checking, CheckModel
+    from app.worker import Done, Failed, Partial, Worker
 
+    task = store.card(model).task
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    worker = Worker({"classify": lambda: ClassifyEngine(store)}, answers.put)
+    worker = Worker({task: lambda: _engine(store, task)}, answers.put)
+    shown = _Line()
     worker.start()
     try:
-        worker.control("classify", CheckModel(model))
+        worker.control(task, CheckModel(model, whole))
         while True:
             try:
                 answer = answers.get(timeout=0.5)  # a time limit, as Windows lets no Ctrl-C through without one
             except queue.Empty:
                 continue
+            if isinstance(answer, Partial) and isinstance(answer.value, Checking):
+                shown.show(f"{model}  checking, {answer.value.done:,} of {answer.value.total:,}")
             if isinstance(answer, Done):
                 return answer.value.check.ok, answer.value.sentence
             if isinstance(answer, Failed):
-                return False, f"{model} could not be tried on the sample pictures: {answer.sentence}"
+                return False, f"{model} could not be tried: {answer.sentence}"
     finally:
+        shown.end()
         worker.close()
 
 
-class _ProgressLine:
+def _engine(store: Store, task: str) -> Engine:
+    if task == "caption":
+        from app.engines.caption import CaptionEngine
+
+        return CaptionEngine(store)
+    if task == "translate":
+        from app.engines.translate import TranslateEngine
+
+        return TranslateEngine(store)
+    from app.engines.classify import ClassifyEngine
+
+    return ClassifyEngine(store)
+
+
+class _Line:
     """One line that rewrites itself on a terminal; a line every few seconds anywhere else."""
 
-    def __init__(self, name: str) -> None:
-        self._name, self._live, self._width = name, sys.stderr.isatty(), 0
+    def __init__(self) -> None:
+        self._live, self._width = sys.stderr.isatty(), 0
         self._next = 0.0
 
-    def __call__(self, progress: Progress) -> None:
-        share = f"{progress.received / progress.total * 100:3.0f} %  " if progress.total else ""
-        total = f" of {size(progress.total)}" if progress.total else ""
-        speed = f"  {size(progress.bytes_per_second)}/s" if progress.bytes_per_second else ""
-        left = f"  {duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
-        text = f"{self._name}  {share}{size(progress.received)}{total}{speed}{left}"
+    def show(self, text: str) -> None:
         if self._live:
             sys.stderr.write("\r" + text.ljust(self._width))
             sys.stderr.flush()
@@ -268,6 +299,20 @@ class _ProgressLine:
     def end(self) -> None:
         if self._live and self._width:
             sys.stderr.write("\n")
+
+
+class _ProgressLine(_Line):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def __call__(self, progress: Progress) -> None:
+        share = f"{progress.received / progress.total * 100:3.0f} %  " if progress.total else ""
+        total = f" of {size(progress.total)}" if progress.total else ""
+        speed = f"  {size(progress.bytes_per_second)}/s" if progress.bytes_per_second else ""
+        left = f"  {duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
+        doing = f"{progress.doing} " if progress.doing else ""
+        self.show(f"{self._name}  {doing}{share}{size(progress.received)}{total}{speed}{left}")
 
 
 def verify_models(options: argparse.Namespace) -> int:
@@ -292,11 +337,12 @@ def verify_models(options: argparse.Namespace) -> int:
                 found = found or f"top-1 / top-5 {_figures(score)}"
                 line(f"         {found} on {score.data}, {how}: {score.source}")
         right = True
-        if result.ok and card.task == "classify":
-            right, sentence = _checked(store, card.id)
+        if result.ok and (card.task == "classify" or card.parts):
+            right, sentence = _checked(store, card.id, options.whole)
             line(f"         {sentence}" if right else "         " + styled(sentence, "red"))
-        # A weak network that somebody trained may be wrong about a picture; an official one must not.
-        bad += not result.ok or (card.origin == "official" and not right)
+        # A weak network that somebody trained may be wrong about a picture; an official one must not. What a published
+        # checkpoint says is told beside what was published, and never refused.
+        bad += not result.ok or (card.origin == "official" and not card.parts and not right)
     for problem in store.problems():
         say(problem)
     return 1 if bad or store.problems() else 0
@@ -312,9 +358,13 @@ def remove_models(options: argparse.Namespace) -> int:
 
 def import_model(options: argparse.Namespace) -> int:
     file = Path(options.file)
-    if file.is_dir():
-        raise CommandError(f"{file.name} is a folder; import wants a file of weights.")
-    card = _store().import_file(file, options.name)
+    store, shown = _store(), _ProgressLine(file.name)
+    try:
+        card = store.import_file(file, options.name, shown)
+    finally:
+        shown.end()
     line(card.id)
-    say(f"{card.name} is a {card.architecture}. Try: triptych classify PICTURE --model {card.id}")
+    if card.parts:
+        say(_checked(store, card.id)[1])
+    say(f"{card.name} is a {card.architecture}. Try: {_try(card)}")
     return 0

@@ -16,7 +16,7 @@ import numpy as np
 
 from app.engines import caption_light
 from app.engines.ahead import Ahead
-from app.engines.models import LoadModel, ModelEngine, ReleaseModel, UseDevice
+from app.engines.models import CheckModel, LoadModel, ModelChecked, ModelEngine, ReleaseModel, UseDevice
 from app.media import inputs
 from app.media.pictures import Picture, PictureError, decode
 from app.media.preprocess import seen_box
@@ -153,6 +153,8 @@ class CaptionEngine(ModelEngine[CaptionNetwork]):
                 return (yield from self._describe_files(request, ticket))
             case ShowLight():
                 return (yield from self._show_light(request))
+            case CheckModel():
+                return (yield from self._check(request))
             case LoadModel():
                 return self._load(request)
             case ReleaseModel():
@@ -169,6 +171,21 @@ class CaptionEngine(ModelEngine[CaptionNetwork]):
         from app.runtimes import captioner
 
         return captioner.load(card, self._store, device)
+
+    def _check(self, request: CheckModel) -> Steps:
+        from app.engines import selfcheck
+
+        before, card = request.model in self._loaded, self._store.card(request.model)
+
+        def describe(picture: Path) -> Steps:
+            return (yield from self._describe(Describe(picture, card.id, selfcheck.CAPTIONS_BEAM, details=False)))
+
+        try:
+            found = yield from selfcheck.captions(card, self._store, describe)
+        finally:
+            if not before:
+                self._forget(card.id)
+        return ModelChecked(card.id, found, found.sentence(card.name), before)
 
     def _describe(self, request: Describe) -> Steps:
         """A step each: decoding the file, the encoder, every word."""

@@ -15,7 +15,9 @@ from app.engines import gradcam, selfcheck
 from app.engines.ahead import Ahead
 
 # These names are asked for here, too.
+from app.engines.models import CheckModel as CheckModel
 from app.engines.models import LoadModel as LoadModel
+from app.engines.models import ModelChecked as ModelChecked
 from app.engines.models import ModelEngine
 from app.engines.models import ModelStatus as ModelStatus
 from app.engines.models import ReleaseModel as ReleaseModel
@@ -31,7 +33,6 @@ from app.store.labels import labels
 if TYPE_CHECKING:
     from app.store.cards import Card
     from app.store.catalog import Store
-    from app.store.checks import SelfCheck
     from app.worker import Steps, Ticket
 
 
@@ -117,22 +118,6 @@ class HeatMap:
     box: tuple[float, float, float, float]
     method: str  # "class activation map (exact)" or "Grad-CAM"
     ms: float
-
-
-@dataclass(frozen=True)
-class CheckModel:
-    """Control request: run a model on the sample pictures and keep what it says (app.engines.selfcheck). Done: a
-    `ModelChecked`. The model stays in memory only if it was there before."""
-
-    model: str
-
-
-@dataclass(frozen=True)
-class ModelChecked:
-    model: str
-    check: SelfCheck
-    sentence: str
-    loaded: bool
 
 
 class ClassifyEngine(ModelEngine[Network]):

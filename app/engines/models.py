@@ -16,6 +16,7 @@ from app.store.errors import StoreError
 if TYPE_CHECKING:
     from app.store.cards import Card
     from app.store.catalog import Store
+    from app.store.checks import SelfCheck
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,30 @@ class ModelStatus:
     device: str = ""
     runtime: str = ""
     load_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class CheckModel:
+    """Request: try a model on what its right answers are known of, and keep what was found (app.engines.selfcheck).
+    Partials: `Checking` or None. Done: a `ModelChecked`. The model stays in memory only if it was there before."""
+
+    model: str
+    whole: bool = False  # all there is, where otherwise a beginning is enough (3,003 sentences in place of 100)
+
+
+@dataclass(frozen=True)
+class Checking:
+    model: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ModelChecked:
+    model: str
+    check: SelfCheck
+    sentence: str
+    loaded: bool
 
 
 MOST_LOADED = 6  # models in memory; the least recently used one goes

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from app.engines.models import LoadModel, ModelEngine, ReleaseModel, UseDevice
+from app.engines.models import CheckModel, LoadModel, ModelChecked, ModelEngine, ReleaseModel, UseDevice
 from app.nets.hypotheses import Hypothesis, Penalty, Spoken, search
 from app.nets.published_searches import nmt
 from app.runtimes.translator import TranslationNetwork
@@ -137,6 +137,8 @@ class TranslateEngine(ModelEngine[TranslationNetwork]):
                 return (yield from self._translate(request, ticket))
             case TranslateAll():
                 return (yield from self._translate_all(request, ticket))
+            case CheckModel():
+                return (yield from self._check(request))
             case LoadModel():
                 return self._load(request)
             case ReleaseModel():
@@ -153,6 +155,19 @@ class TranslateEngine(ModelEngine[TranslationNetwork]):
         from app.runtimes import translator
 
         return translator.load(card, self._store, device)
+
+    def _check(self, request: CheckModel) -> Steps:
+        from app.engines import selfcheck
+
+        before = request.model in self._loaded
+        network, card = self._network(request.model)
+        yield None
+        try:
+            found = yield from selfcheck.translations(card, self._store, network, request.whole)
+        finally:
+            if not before:
+                self._forget(card.id)
+        return ModelChecked(card.id, found, found.sentence(card.name), before)
 
     def _translate(self, request: Translate, ticket: Ticket) -> Steps:
         network = yield from self._ready(request)

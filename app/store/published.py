@@ -255,7 +255,7 @@ def _wanted(name: str) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     """Plain files in it and below, by name. Raises StoreError where there are too many to be a model."""
-    found = []
+    found: list[Path] = []
     for path in folder.rglob("*"):
         if len(found) > MOST_FILES:
             raise StoreError(f"The folder {folder.name} holds more than {MOST_FILES:,} files: choose the model's own.")

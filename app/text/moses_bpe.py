@@ -70,6 +70,11 @@ def _lines(raw: bytes) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
+def joined(line: str) -> list[str]:
+    """The words of a line of wordpieces."""
+    return f"{line} ".replace(f"{_GOES_ON} ", "").split()
+
+
 class MosesBpe:
     """Two vocabularies and the codes, as published. May be used from several threads."""
 
@@ -109,6 +114,14 @@ class MosesBpe:
     def encode(self, text: str) -> list[int]:
         """Ids of a sentence's wordpieces."""
         return [self._ids.get(piece, UNKNOWN) for word in self.tokenise(text) for piece in self._cut(word)]
+
+    def ids_of(self, line: str) -> list[int]:
+        """Of a line that is cut into wordpieces already, as newstest2014 is published."""
+        return [self._ids.get(piece, UNKNOWN) for piece in line.split()]
+
+    def words_said(self, ids: Iterable[int]) -> list[str]:
+        """What was said as Moses's tokens, which published scores are measured on."""
+        return joined(" ".join(self._target[k] for k in ids))
 
     def tokenise(self, text: str) -> list[str]:
         """Words, punctuation apart, with entities."""

@@ -14,6 +14,7 @@ import pytest
 
 from app.store import locate
 from tests.embedded import bundle
+from tests.store.test_published import gnmt_data, gnmt_model
 
 Command = Callable[..., tuple[str, str]]
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
@@ -178,3 +179,63 @@ def test_a_bad_official_file_is_told(command: Command, monkeypatch: pytest.Monke
     _, err = command("models", "download", "resnet18-v1", code=1)
     assert "resnet18-v1 is wrong about all of them." in err
     assert "is ready" not in err
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A mirror with small archives of the published GNMT, and the folder that it serves."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "gnmt_model.zip").write_bytes(gnmt_model())
+    (folder / "gnmt_inference_data.zip").write_bytes(gnmt_data())
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            return str(folder / Path(path).name)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), name="test server")
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", folder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_published_gnmt(command: Command, published: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched, converted, checked, used, removed."""
+    monkeypatch.setattr("app.store.published._room", lambda card, work: None)  # what the real one needs
+    address, _ = published
+    _, err = command("models", "download", "gnmt-wmt16-en-de", "--mirror", address)
+    assert "nobody of Triptych's makers has opened its address" in err
+    assert "self-check differs: BLEU " in err  # random weights
+    assert "gnmt-wmt16-en-de is ready: " in err
+    assert 'Try: triptych translate --model gnmt-wmt16-en-de "How are you?"' in err
+    rows = [json.loads(line) for line in command("models", "list", "--json")[0].splitlines()]
+    row = next(row for row in rows if row["id"] == "gnmt-wmt16-en-de")
+    assert (row["state"], row["checked"]["outcome"], row["size"] < 100_000) == ("ready", "differs", True)
+    out, _ = command("models", "verify", "--whole", "gnmt-wmt16-en-de")  # it is sound: nothing is refused
+    assert "on all 2 lines of newstest2014; published is 23.9" in out
+    out, _ = command("translate", "--model", "gnmt-wmt16-en-de", "--from", "en", "a dog")
+    assert len(out.splitlines()) == 1
+    command("models", "remove", "gnmt-wmt16-en-de")
+    assert [path.name for path in locate.folders().models.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_a_folder_and_a_spoilt_archive_are_imported(command: Command, published: tuple[str, Path]) -> None:
+    _, folder = published
+    spoilt = folder / "gnmt_model.zip"
+    good = spoilt.read_bytes()
+    spoilt.write_bytes(good[:3000] + b"?" * 100 + good[3100:])
+    _, err = command("models", "import", folder, code=1)
+    assert "gnmt_model.zip is truncated or damaged" in err
+    _, err = command("models", "import", folder / "none.zip", code=1)
+    assert "There is no file none.zip." in err
+    assert [path.name for path in locate.folders().models.iterdir() if path.suffix != ".lock"] == []
+    spoilt.write_bytes(good)
+    out, err = command("models", "import", folder)
+    assert out == "gnmt-wmt16-en-de\n"
+    assert "self-check differs: BLEU " in err
