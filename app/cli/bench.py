@@ -10,6 +10,7 @@ examples:
   triptych bench classify --model resnet18 --json
   triptych bench caption                           captions a second, from frame to text
   triptych bench translate                         a sentence, a thousand, and how near the memory's speed
+  triptych bench translate --published-size        a network as large as the published GNMT
   triptych bench ui --panel classify               is the window live while a folder is classified?
   triptych bench ui --panel caption --minutes 30   half an hour live: pace, delays, memory
   triptych bench ui --panel translate              somebody types for a minute: is the window live?
@@ -66,6 +67,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     caption.add_argument(
         "--pictures", type=_count, default=64, metavar="N", help="pictures in the folder (default: 64)"
     )
+    caption.add_argument(
+        "--published-size",
+        action="store_true",
+        help="instead, a network of random weights as large as the published Show and Tell",
+    )
     caption.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
     caption.add_argument("--json", action="store_true", help="one JSON object with all figures")
     caption.set_defaults(run=_caption)
@@ -88,6 +94,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
         "--runs", type=_count, default=5, metavar="N", help="rounds over the sentences of twelve words (default: 5)"
     )
     translate.add_argument("--sentences", type=_count, default=1000, metavar="N", help="in batches (default: 1,000)")
+    translate.add_argument(
+        "--published-size",
+        action="store_true",
+        help="instead, a network of random weights as large as the published GNMT: loading, memory, beams of 1, 5, 10 "
+        "(takes minutes, and 1.5 GB of disk meanwhile)",
+    )
     translate.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
     translate.add_argument("--json", action="store_true", help="one JSON object with all figures")
     translate.set_defaults(run=_translate)

@@ -43,6 +43,10 @@ WIDTH, HEIGHT, RATE = 1280, 720, 30.0
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.published_size:
+        from app.cli import bench_published
+
+        return bench_published.caption(options)
     if options.json:
         prepare_json()
     store = Store()
@@ -95,7 +99,7 @@ def _pace(report: Report, card: Card, store: Store, engine: Asked, samples: tupl
         report.target(f"{name}, ≥ {FASTER:.0f} × the plain loop", mine / other, FASTER, mine >= FASTER * other, "×")
 
 
-def plain(net: Any, x: np.ndarray, beam: int) -> list[int]:
+def plain(net: Any, x: np.ndarray, beam: int, longest: int = LONGEST) -> list[int]:
     """The loop that anyone would write: eager, one picture and one hypothesis at a time, the attention's keys made anew
     for every word."""
     import torch
@@ -118,7 +122,7 @@ def plain(net: Any, x: np.ndarray, beam: int) -> list[int]:
             offers.sort(key=lambda offer: -offer[1])
             live = []
             for spoken, total, following in offers[:beam]:
-                if spoken[-1] == END or len(spoken) > LONGEST:
+                if spoken[-1] == END or len(spoken) > longest:
                     done.append((spoken, total / length_penalty(len(spoken) - 1, ALPHA)))
                 else:
                     live.append((spoken, total, following))

@@ -53,6 +53,10 @@ TWELVE = (
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.published_size:
+        from app.cli import bench_published
+
+        return bench_published.translate(options)
     if options.json:
         prepare_json()
     store = Store()
