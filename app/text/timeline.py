@@ -44,9 +44,9 @@ class Entry:
 
 
 def as_sentence(text: str) -> str:
-    """A caption with a capital letter and a full stop, as one reads it, hears it and translates it; a captioner says
+    """A caption with a capital letter and a full stop, as one reads it, hears it and translates it; most captioners say
     neither."""
-    return text[:1].upper() + text[1:] + ("." if text else "")
+    return text[:1].upper() + text[1:] + ("." if text and text[-1] not in ".!?" else "")
 
 
 class Timeline:

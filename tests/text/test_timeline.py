@@ -45,7 +45,8 @@ def test_captions_last_until_the_next() -> None:
 
 
 def test_captions_become_sentences() -> None:
-    assert [as_sentence(text) for text in ("a dog", "über den dächern", "")] == ["A dog.", "Über den dächern.", ""]
+    captions = {"a dog": "A dog.", "über den dächern": "Über den dächern.", "A dog.": "A dog.", "": ""}
+    assert [as_sentence(text) for text in captions] == list(captions.values())
 
 
 def test_a_clock_that_goes_back_ends_nothing_before_its_beginning() -> None:

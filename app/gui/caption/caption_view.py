@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from app.gui.caption.wording import percent, sentence, shown, unsure
+from app.gui.caption.wording import close_up, open_ended, percent, sentence, shown, unsure
 from app.gui.theme import CORNER, QUARTER, SIZES, STEP, Theme
 
 if TYPE_CHECKING:
@@ -205,8 +205,10 @@ class CaptionView(QWidget):
         words = self.caption.words
         for k in range(len(words)):
             text = shown(words, k)
-            if k == len(words) - 1 and self.caption.finished:
+            if k == len(words) - 1 and self.caption.finished and open_ended(text):
                 text += "."
+            if self.caption.written and close_up(words[k]) and x > STEP:
+                x -= between
             width = metrics.horizontalAdvance(text)
             if x + width > right and x > STEP:
                 x, y = float(STEP), y + line

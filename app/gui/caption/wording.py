@@ -19,9 +19,19 @@ def unsure(word: Word) -> bool:
 
 
 def sentence(caption: Caption) -> str:
-    """With a capital letter and a full stop, as one reads and hears it; the network says neither."""
+    """With a capital letter and a full stop, as one reads and hears it; most networks say neither."""
     text = caption.text
-    return text[:1].upper() + text[1:] + ("." if text and caption.finished else "")
+    return text[:1].upper() + text[1:] + ("." if open_ended(text) and caption.finished else "")
+
+
+def open_ended(text: str) -> bool:
+    """Whether a full stop is missing at its end."""
+    return bool(text) and text[-1] not in ".!?"
+
+
+def close_up(word: Word) -> bool:
+    """Whether no space stands before it, as the caption's text has it."""
+    return word.text[:1] in ".,;:!?'" or word.text == "n't"
 
 
 def shown(words: tuple[Word, ...], place: int) -> str:

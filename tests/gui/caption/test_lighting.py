@@ -97,3 +97,30 @@ def test_nothing_is_asked_where_the_heat_is_off(
     assert engine.asked_for() == []
     panel.left.attention.heat.setChecked(True)
     qtbot.waitUntil(lambda: panel.left.view.has_heat)
+
+
+class Written(WithoutAttention):
+    """It learnt from written sentences, and says the full stop."""
+
+    def words(self, rgb: np.ndarray, prefix: tuple[str, ...]) -> list[str]:
+        return [*super().words(rgb, prefix), "."]
+
+    def described(self, model: str, said: list[str], beam: int, picture: np.ndarray) -> Any:
+        made = super().described(model, said, 1, picture)
+        return replace(made, captions=(replace(made.captions[0], written=True),))
+
+
+def test_a_full_stop_that_is_said_comes_once(
+    make_panel: Any, picture: Any, engines: dict[str, Any], qtbot: Any
+) -> None:
+    from app.gui.caption.wording import sentence
+
+    engines["caption"] = Written
+    panel = make_panel()
+    panel.open_paths([picture("red.png")])
+    qtbot.waitUntil(lambda: panel.reading.caption is not None)
+    assert sentence(panel.reading.caption) == "A red bird sits on a branch."
+    *_, branch, stop = panel.right.caption._placed
+    assert (branch.text, stop.text) == ("branch", ".")
+    assert stop.base.x() == pytest.approx(branch.place.right() - (branch.base.x() - branch.place.left()))
+    assert [row.text for row in panel.history.rows] == ["A red bird sits on a branch."]
