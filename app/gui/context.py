@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from app.gui.downloads import Downloads
     from app.gui.settings import Settings
     from app.gui.theme import Theme
+    from app.store.cards import Card
     from app.store.catalog import Store
     from app.worker import Worker
 
@@ -40,6 +42,11 @@ def chosen_models(context: Context) -> list[str]:
     known = {card.id for card in context.store.cards("classify")}
     wanted = context.settings.value(MODELS_KEY, [next((m for m in pair if m in known), "") for pair in MODELS])
     return [model for model in dict.fromkeys(wanted) if isinstance(model, str) and model in known][:MOST_MODELS]
+
+
+def by_choice(settings: Settings, cards: Iterable[Card]) -> list[Card]:
+    """The one that the person has put into its panel first: of captioners and translators, of which one is in use."""
+    return sorted(cards, key=lambda card: card.id != settings.value(f"{card.task}.model", ""))
 
 
 class Panel(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.gui.context import Context
-from app.worker import Cancelled, Done, Failed, Ticket
+from app.worker import Cancelled, Done, Failed, Partial, Ticket
 
 PANEL = "classify"
 
@@ -18,7 +18,8 @@ class Machine(QObject):
     device_named = Signal(str)  # the device in use, for a person
     busy_changed = Signal(str)  # what is being done, "" for nothing
     failed = Signal(str)  # a sentence
-    checked = Signal(object)  # app.engines.classify.ModelChecked
+    checked = Signal(object)  # app.engines.models.ModelChecked
+    checking = Signal(str, int, int)  # a model, of how many lines how many are done; 0 of 0: it has ended
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -26,6 +27,8 @@ class Machine(QObject):
         self._waiting: dict[Ticket, tuple[str, str]] = {}  # what kind, and what to say meanwhile
         self.device = ""
         self.preference = context.settings.value("device", "auto")
+        self._checks: dict[Ticket, str] = {}  # those of published checkpoints: the model
+        context.bridge.partial.connect(self._partial)
         context.bridge.done.connect(self._done)
         context.bridge.failed.connect(self._failed)
         context.bridge.cancelled.connect(self._cancelled)
@@ -53,13 +56,30 @@ class Machine(QObject):
         self._ask(ReleaseModel(model), "release", self.tr("releasing {0}…").format(model), self._panel(model))
 
     def check(self, model: str) -> None:
-        """Try a file that has come, or that was verified, on the sample pictures: of a classifier, whose answers are
-        right or wrong."""
-        from app.engines.classify import CheckModel
+        """Try a file that has come, or that was verified: a classifier on the sample pictures, a published checkpoint
+        on what was published with it. That takes minutes, so it stands behind all that a person asks for."""
+        from app.engines.models import CheckModel
 
-        if self._panel(model) != PANEL:
-            return
-        self._ask(CheckModel(model), "check", self.tr("checking {0}…").format(model))
+        card = self._context.store.card(model)
+        text = self.tr("checking {0}…").format(model)
+        if card.task == PANEL:
+            self._ask(CheckModel(model), "check", text)
+        elif card.parts and model not in self._checks.values():
+            ticket = self._context.worker.enqueue(card.task, CheckModel(model))
+            self._checks[ticket] = model
+            self._waiting[ticket] = ("check", text)
+            self.busy_changed.emit(self.busy())
+            self.checking.emit(model, 0, 0)
+
+    def checked_now(self) -> tuple[str, ...]:
+        """The published checkpoints that are being checked."""
+        return tuple(self._checks.values())
+
+    def stop_check(self, model: str) -> None:
+        """It can be had again, with “Verify”."""
+        for ticket, one in self._checks.items():
+            if one == model:
+                ticket.cancel()
 
     def busy(self) -> str:
         """What is being done now, "" for nothing."""
@@ -72,6 +92,13 @@ class Machine(QObject):
     def _ask(self, request: object, kind: str, text: str, panel: str = PANEL) -> None:
         self._waiting[self._context.worker.control(panel, request)] = (kind, text)
         self.busy_changed.emit(self.busy())
+
+    @Slot(object)
+    def _partial(self, answer: Partial) -> None:
+        from app.engines.models import Checking
+
+        if answer.ticket in self._checks and isinstance(answer.value, Checking):
+            self.checking.emit(answer.value.model, answer.value.done, answer.value.total)
 
     @Slot(object)
     def _done(self, answer: Done) -> None:
@@ -102,5 +129,7 @@ class Machine(QObject):
         found = self._waiting.pop(ticket, None)
         if found is None:
             return None
+        if (model := self._checks.pop(ticket, None)) is not None:
+            self.checking.emit(model, 0, 0)
         self.busy_changed.emit(self.busy())
         return found[0]

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import numbers
-from app.gui.context import MOST_MODELS, Context
+from app.gui.context import MOST_MODELS, Context, by_choice
 from app.gui.machine import Machine
 from app.gui.models_table import ModelsList, ModelsTable, beside
 from app.gui.places import show_folder
@@ -51,6 +51,7 @@ class ModelsPage(QDialog):
         self.view = ModelsList(self.table, self)
         self.card_view = CardView(context.theme, self)
         self.progress = ProgressLine(context.theme, self, keep_room=False)
+        self._doing = ""  # what it shows
         self._buttons()
 
         column = QVBoxLayout(self)
@@ -107,16 +108,33 @@ class ModelsPage(QDialog):
         self.download.setText(self.tr("Download ({0})").format(numbers.size(card.approximate_size)))
         self.download.setVisible(bool(card.addresses) and state in ("absent", "damaged"))
         self.release.setVisible(state == "loaded")
+        self.use.setVisible(self._can_be_used(card))
         self.verify.setVisible(here)
         self.remove.setVisible(here and card.origin != "embedded")
         busy = self.tasks.running()
         self.verify.setEnabled(not any(name.startswith("verify") for name in busy))
         self.remove.setEnabled(not busy)
         self.import_button.setEnabled("import" not in busy)
-        if downloading and not self.progress.running:
-            self.progress.start(self.tr("Downloading {0}").format(card.name), at_once=True)
-        elif not downloading:
+        doing = ""
+        if downloading:
+            doing = self.tr("Downloading {0}").format(card.name)
+        elif card.id in self._machine.checked_now():
+            doing = self.tr("Checking {0}").format(card.name)
+        if not doing:
             self.progress.finish()
+        elif doing != self._doing or not self.progress.running:
+            self.progress.start(doing, at_once=True)
+        self._doing = doing
+
+    def _can_be_used(self, card: Card) -> bool:
+        """Whether it could take the place of the one that its panel uses: of captioners and translators it is one."""
+        from app.store.catalog import State
+
+        store = self.context.store
+        if card.task == "classify" or store.state(card) is not State.READY:
+            return False
+        ready = [one for one in store.cards(card.task) if store.state(one) is State.READY]
+        return by_choice(self.context.settings, ready)[0].id != card.id
 
     # What a person does
 
@@ -128,6 +146,20 @@ class ModelsPage(QDialog):
     def _cancel(self) -> None:
         if (card := self.chosen()) is not None:
             self.context.downloads.cancel(card.id)
+            self._machine.stop_check(card.id)
+
+    def _use(self) -> None:
+        if (card := self.chosen()) is not None:
+            self.context.settings.set(f"{card.task}.model", card.id)
+            self._choice_changed()
+            self._show()
+
+    @Slot(str, int, int)
+    def _checking(self, model: str, done: int, total: int) -> None:
+        if (card := self.chosen()) is not None and card.id == model:
+            self._show()
+            if total and self.progress.running:
+                self.progress.advance(done, total)
 
     def _release(self) -> None:
         if (card := self.chosen()) is not None:
@@ -162,7 +194,7 @@ class ModelsPage(QDialog):
         self._changed()
 
     def _import(self) -> None:
-        kinds = self.tr("Weights ({0})").format("*.safetensors *.pth *.pt *.bin")
+        kinds = self.tr("Weights ({0})").format("*.safetensors *.pth *.pt *.bin *.zip *.tar.gz *.tgz *.tar")
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Import weights"), "", kinds)
         if name:
             self.import_file(Path(name))
@@ -182,10 +214,15 @@ class ModelsPage(QDialog):
             self.strips.say("error", sentence)
         elif name == "import":
             model = str(getattr(result, "id", ""))
+            if published := bool(getattr(result, "parts", ())):
+                self.context.settings.set(f"{getattr(result, 'task', '')}.model", model)
             self._changed()
             self.choose(model)
             self.view.setFocus()
-            self.strips.say("info", self.tr("{0} is imported. Its check box puts it into the panel.").format(model))
+            words = self.tr("{0} is imported. Its check box puts it into the panel.")
+            self.strips.say("info", (self.tr("{0} is imported.") if published else words).format(model))
+            if published:
+                self._machine.check(model)
         else:
             good = bool(getattr(result, "ok", False))
             self.strips.say("info" if good else "error", str(getattr(result, "sentence", "")))
@@ -245,6 +282,9 @@ class ModelsPage(QDialog):
         self.download = QPushButton(self)
         self.download.setProperty("primary", True)
         self.release = QPushButton(self.tr("Release from memory"), self)
+        self.use = QPushButton(self.tr("Put into the panel"), self)
+        self.use.setToolTip(self.tr("In place of the one that is used there now"))
+        self.use.hide()  # seldom there, and wide: the card's column need not make room for it
         self.verify = QPushButton(self.tr("Verify"), self)
         self.verify.setToolTip(self.tr("Reads the whole file: its SHA-256, every weight, then the sample pictures"))
         self.remove = QPushButton(self.tr("Remove"), self)
@@ -268,7 +308,7 @@ class ModelsPage(QDialog):
         foot.addWidget(self.progress)
         row = QHBoxLayout()
         row.setSpacing(STEP)
-        for button in (self.download, self.release, self.verify, self.remove):
+        for button in (self.download, self.use, self.release, self.verify, self.remove):
             row.addWidget(button)
         row.addStretch(1)
         foot.addLayout(row)
@@ -280,6 +320,7 @@ class ModelsPage(QDialog):
         self.table.chosen_changed.connect(self._choice_changed)
         self.table.refused.connect(lambda sentence: self.strips.say("warning", sentence))
         self.download.clicked.connect(self._download)
+        self.use.clicked.connect(self._use)
         self.release.clicked.connect(self._release)
         self.verify.clicked.connect(self._verify)
         self.remove.clicked.connect(self._remove)
@@ -288,6 +329,7 @@ class ModelsPage(QDialog):
         self.progress.cancelled.connect(self._cancel)
         self.tasks.done.connect(self._task_done)
         self._machine.checked.connect(self._checked)
+        self._machine.checking.connect(self._checking)
         self.card_view.official.download_wanted.connect(self.context.downloads.start)
         self.card_view.official.models_wanted.connect(self.choose)
         self._window.closed.connect(lambda: self.tasks.close(0.2))

@@ -30,8 +30,15 @@ def state_of(context: Context, card: Card) -> str:
 
 
 def beside(context: Context, card: Card) -> Beside:
-    """What stands beside the card: the model's check, and the official weights of the same network."""
-    official = next((one for one in context.store.cards() if card.official and one.id == card.official), None)
+    """What stands beside the card: the model's check, and the official weights of the same network; beside an embedded
+    captioner or translator, the published one."""
+
+    def better(one: Card) -> bool:
+        if card.official or card.task == "classify" or card.origin != "embedded":
+            return bool(card.official) and one.id == card.official
+        return one.origin == "official" and one.task == card.task
+
+    official = next((one for one in context.store.cards() if better(one)), None)
     state = state_of(context, official) if official is not None else "absent"
     return Beside(context.store.self_check(card), official, state)
 

@@ -220,6 +220,8 @@ class MainWindow(QMainWindow):
     def _download_finished(self, model: str) -> None:
         if model in chosen_models(self.context):
             self.machine.load(model)
+        if (card := self.context.store.card(model)).task != "classify":  # for that it was fetched
+            self.context.settings.set(f"{card.task}.model", model)
         self.machine.check(model)
         self.models_changed()
 

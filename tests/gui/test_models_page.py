@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 
 from app.gui.context import MODELS_KEY, chosen_models
 from app.gui.models_table import LICENCE, NAME, SCORE, SIZE, STATE
@@ -17,6 +18,7 @@ from app.store.checks import SelfCheck
 from app.store.download import DownloadCancelled, DownloadError
 from app.store.errors import StoreError
 from app.store.progress import Progress
+from app.worker import Ticket
 
 
 class PlayStore(Store):
@@ -309,3 +311,64 @@ def test_a_compressed_resnet_says_its_terms_before_the_click(page):
     assert "CC BY-NC 4.0 (not for commercial use" in facts["Licence"]
     assert facts["Published"] == "top-1 65.8 % on ImageNet-1k, validation (50,000 pictures)"
     assert page.download.text() == "Download (1.7 MB)"
+
+
+def test_a_published_checkpoint_is_offered_brought_and_checked(page, store, context, qtbot):
+    """The buttons say what nobody has read; what is done with it is shown; then it is in the panel."""
+    from app.engines.models import Checking, CheckModel, ModelChecked
+    from app.worker import Done, Partial
+
+    page.choose("gnmt-wmt16-en-de")
+    assert page.download.isVisible()
+    assert page.download.text() == "Download (800 MB)"
+    assert "BLEU 23.9" in page.table.data(page.table.index(page.view.currentIndex().row(), SCORE))
+    asked = []
+
+    def enqueue(panel, request):
+        ticket = Ticket(panel)
+        asked.append((ticket, request))
+        return ticket
+
+    context.worker.enqueue = enqueue
+    page.download.click()
+    context.downloads.progress.emit(
+        "gnmt-wmt16-en-de", Progress(400_000_000, 800_000_000, None, None, "x", doing="converting")
+    )
+    qtbot.waitUntil(lambda: "Converting" in page.progress.accessibleName())
+    assert "400 MB of 800 MB" in page.progress.accessibleName()
+    store.go.set()
+    qtbot.waitUntil(lambda: bool(asked))
+    ((ticket, request),) = asked
+    assert request == CheckModel("gnmt-wmt16-en-de")
+    assert context.settings.value("translate.model", "") == "gnmt-wmt16-en-de"
+    context.bridge.partial.emit(Partial(ticket, Checking("gnmt-wmt16-en-de", 40, 100)))
+    assert "Checking GNMT" in page.progress.accessibleName()
+    assert "40 of 100" in page.progress.accessibleName()
+    page.progress.cancelled.emit()
+    assert ticket.cancelled
+    check = SelfCheck("0" * 64, "2026-11-25", outcome="passed", said="BLEU 24.1 on the first 100 lines.")
+    store.checks["gnmt-wmt16-en-de"] = check
+    context.bridge.done.emit(Done(ticket, ModelChecked("gnmt-wmt16-en-de", check, check.sentence("GNMT"), False)))
+    assert not page.progress.running
+    assert any("passed: BLEU 24.1" in label.text() for label in page.card_view.findChildren(QLabel))
+
+
+def test_one_of_two_captioners_is_in_the_panel(page, store, context):
+    page.choose("show-and-tell")
+    assert not page.use.isVisible()
+    store.here |= {"show-and-tell", "captioner"}
+    page.refresh()
+    assert page.use.isVisible()
+    page.use.click()
+    assert context.settings.value("caption.model", "") == "show-and-tell"
+    assert not page.use.isVisible()
+    page.choose("captioner")
+    assert page.use.isVisible()
+    line = page.card_view.official
+    assert "Show and Tell (published): Inception v3" in line.words.text()
+    assert "Licence" not in line.words.text()  # it is here
+    store.here -= {"show-and-tell"}
+    page.refresh()
+    assert "None of us has opened the address." in line.words.text()
+    assert line.button.text() == "Download (149 MB)"
+    assert not page.use.isVisible()

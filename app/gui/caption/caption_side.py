@@ -388,6 +388,9 @@ class _Absent(QWidget):
             why = self.tr("Its file is damaged: install Triptych again. The other panels go on.")
         else:
             why = self.tr("Its file is missing: install Triptych again. The other panels go on.")
+        if card.addresses and not card.confirmed:
+            why += " " + self.tr("Licence: {0}.").format(card.licence)
+            why += " " + self.tr("None of us has opened its address or read the terms there.")
         self.words.setText(f"{card.name}. {card.summary}\n\n{why}")
         size = numbers.size(card.approximate_size)
         self.download.setText(self.tr("Download ({0})").format(size))

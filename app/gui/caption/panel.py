@@ -24,7 +24,7 @@ from app.gui.caption.wording import pace, sentence
 from app.gui.classify import intake
 from app.gui.classify.loader import thumbnail
 from app.gui.classify.panel import choose_folder
-from app.gui.context import Context
+from app.gui.context import Context, by_choice
 from app.gui.leaves import Leaves
 from app.gui.saving import Files, write_bytes, write_png
 from app.gui.tasks import join
@@ -320,7 +320,7 @@ class CaptionPanel(Leaves):
         cards = store.cards("caption")
         states = {card.id: store.state(card) for card in cards}
         ready = [card for card in cards if states[card.id] is State.READY]
-        self.card = next(iter(ready or cards), None)
+        self.card = next(iter(by_choice(self._context.settings, ready) or cards), None)
         damaged = self.card is not None and states[self.card.id] is State.DAMAGED
         self.right.show_model(self.card, bool(ready), damaged)
         self._tell_chip()
@@ -532,9 +532,10 @@ class CaptionPanel(Leaves):
     def _tell_chip(self) -> None:
         chip = self.right.chip
         if chip is not None:
-            from app.gui.models_table import state_of
+            from app.gui.models_table import beside, state_of
 
             chip.set_state(state_of(self._context, chip.card))
+            chip.set_beside(beside(self._context, chip.card))
 
     def _tell_soon(self) -> None:
         if not self._tell_timer.isActive():

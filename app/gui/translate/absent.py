@@ -83,6 +83,9 @@ class Absent(QWidget):
         else:
             why = self.tr("Its file is missing: install Triptych again. The other panels work.")
         self.title.setText(self.tr("{0} can't translate now").format(card.name))
+        if card.addresses and not card.confirmed and not unmeasured:
+            why += " " + self.tr("Licence: {0}.").format(card.licence)
+            why += " " + self.tr("None of us has opened its address or read the terms there.")
         self.words.setText(f"{card.summary}\n\n{why}")
         size = numbers.size(card.approximate_size)
         self.download.setText(self.tr("Download ({0})").format(size))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from app.gui.context import Context
+from app.gui.context import Context, by_choice
 from app.gui.translate.session import Key
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Choice(QObject):
         self.cards = self._store.cards("translate")
         states = {card.id: self._store.state(card) for card in self.cards}
         self._by_direction = {}
-        for card in self.cards:
+        for card in by_choice(self._settings, self.cards):
             if states[card.id] is State.READY:
                 for direction in directions(card):
                     self._by_direction.setdefault(direction, card)

@@ -533,9 +533,10 @@ class TranslatePanel(Leaves):
     def _tell_chip(self) -> None:
         chip = self.right.chip
         if chip is not None:
-            from app.gui.models_table import state_of
+            from app.gui.models_table import beside, state_of
 
             chip.set_state(state_of(self._context, chip.card))
+            chip.set_beside(beside(self._context, chip.card))
 
     def _tell_soon(self) -> None:
         if not self._telling.isActive():

@@ -122,7 +122,7 @@ class CardView(QWidget):
             rows.append((self.tr("Measured by us"), self.tr("not yet")))
         rows += [(self.tr("Published"), _measurement(one)) for one in card.published]
         if card.origin != "embedded" and state in ("loaded", "loading", "ready"):
-            rows.append((self.tr("Checked"), _check(check)))
+            rows.append((self.tr("Checked"), _check(check, bool(card.parts))))
         if card.training:
             rows.append((self.tr("How it learnt"), card.training))
         rows.append((self.tr("Licence"), card.licence))
@@ -158,10 +158,13 @@ def _measurement(one: Measurement) -> str:
     return tr("top-1 {0}, top-5 {1} on {2}").format(numbers.per_cent(one.top1), numbers.per_cent(one.top5), one.data)
 
 
-def _check(check: SelfCheck | None) -> str:
+def _check(check: SelfCheck | None, published: bool) -> str:
     if check is None:
-        return tr("not yet on the sample pictures: “Verify” does it")
+        return tr("not yet: “Verify” does it") if published else tr("not yet on the sample pictures: “Verify” does it")
     day = QLocale().toString(QDate.fromString(check.day, Qt.DateFormat.ISODate), QLocale.FormatType.ShortFormat)
+    if check.outcome:
+        outcomes = {"passed": tr("passed"), "differs": tr("differs"), "not run": tr("not run")}
+        return f"{outcomes[check.outcome]}: {check.said} ({day})"
     if check.ok:
         words = tr("hash, shapes, and a right class among the first five for all {0} sample pictures ({1})")
         return words.format(check.pictures, day)

@@ -50,8 +50,12 @@ class OfficialLine(QWidget):
         self.setVisible(card is not None)
         if card is None:
             return
-        top1 = card.published[0].top1 if card.published else None
-        reach = self.tr("The official weights reach {0} top-1.").format("–" if top1 is None else numbers.per_cent(top1))
+        if card.task == "classify":
+            top1 = card.published[0].top1 if card.published else None
+            words = self.tr("The official weights reach {0} top-1.")
+            reach = words.format("–" if top1 is None else numbers.per_cent(top1))
+        else:
+            reach = f"{card.name}: {card.summary}"
         size = numbers.size(card.approximate_size)
         self.button.setEnabled(state != "downloading")
         if state in ("absent", "damaged", "downloading"):

@@ -101,15 +101,17 @@ class ProgressLine(QWidget):
         self._say(self._what, far, done / total)
 
     def advance_download(self, progress: Progress) -> None:
-        """The same for a download's own report."""
+        """The same for a download's own report, and for what is made of it."""
+        doing = {"unpacking": self.tr("Unpacking"), "converting": self.tr("Converting")}
+        what = doing.get(progress.doing, self._what)
         if progress.total is None:
             far = numbers.size(progress.received) if progress.received else self.tr("asking for it…")
-            self._say(self._what, far, None)
+            self._say(what, far, None)
             return
         far = self.tr("{0} of {1}").format(numbers.size(progress.received), numbers.size(progress.total))
         if progress.seconds_left is not None:
             far += " · " + self.tr("{0} left").format(numbers.duration(progress.seconds_left))
-        self._say(self._what, far, progress.received / max(1, progress.total))
+        self._say(what, far, progress.received / max(1, progress.total))
 
     def finish(self) -> None:
         self._patience.stop()
