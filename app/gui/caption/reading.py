@@ -294,7 +294,7 @@ class Reading(QObject):
             return
         speaks = bool(found.maps[place].any())
         view.show_attention(found.maps[place] if speaks else None, found.box)
-        words = self.tr("What speaks for “{0}”: its gradient. Another measure than attention, which this network lacks")
+        words = self.tr("What speaks for “{0}”: a gradient, another measure than attention")
         if not speaks:
             words = self.tr("Nothing in the picture speaks for “{0}” (its gradient; this network has no attention)")
         bar.show_line(words.format(word), speaks)

@@ -56,7 +56,7 @@ def test_the_light_of_a_word_is_asked_for_once(
     qtbot.waitUntil(lambda: view.has_heat)
     assert engine.asked_for() == [RED]
     assert view._box == BOX
-    assert "“red”: its gradient. Another measure than attention" in bar.line.text()
+    assert "“red”: a gradient, another measure than attention" in bar.line.text()
     panel.reading.choose_word(3)
     assert view.has_heat
     assert "“sits”" in bar.line.text()
