@@ -5,9 +5,9 @@ A live picture is described many times a second, and neighbouring frames give ne
 shirt", "a man wearing a red shirt", and back. What is shown changes
 
 - at once, where the **scene** is another one: the encoder's mean feature is further than `CUT` (cosine distance) from
-  what it was when the sentence on show was last said. Measured on 120 pictures of
-  flickr8k_val with the encoder as it was trained end to end: a picture and its copy moved by 6 % are 0.07 apart, in 99
-  of 100 cases at most 0.12; two different pictures in 99 of 100 cases at least 0.45. Only after `LEAST` seconds, so that fast cuts don't flicker;
+  what it was when the sentence on show was last said. Measured on 120 pictures of flickr8k_val with the encoder as it
+  was trained end to end: a picture and its copy moved by 6 % are 0.07 apart, in 99 of 100 cases at most 0.12; two
+  different pictures in 99 of 100 cases at least 0.45. Only after `LEAST` seconds, so that fast cuts don't flicker;
 - where the **sentence** is really another one, and the one on show has had its time to be read (`reading_time`): the
   new one was the answer twice at least and more often than not over the last `WINDOW` seconds; or once, and is more
   probable by `BETTER` (score: log probability over the length penalty) than the sentence on show when it was last
