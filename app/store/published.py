@@ -165,11 +165,12 @@ def take_in(
     """A person's archive, or folder of files or archives; which of the `known` models it is, is told by what it holds.
     `place` says where that one belongs, or raises StoreError. Raises StoreError; then nothing of it stays."""
     stop, tell = cancelled or (lambda: False), progress or (lambda report: None)
+    source = source.resolve()  # "." has a name as well
     work = models / ".import.part"
     shutil.rmtree(work, ignore_errors=True)
     try:
         work.mkdir(parents=True)
-        packed = [source] if source.is_file() else [path for path in _files(source) if archives.is_archive(path)]
+        packed = [source] if source.is_file() else [path for path in sorted(source.iterdir()) if _is_packed(path)]
         for number, path in enumerate(packed):
             archives.unpack(path, work / f"{number}", _wanted, _telling(tell, path.name, "unpacking"), stop)
         found = [path for folder in (work, source) if folder.is_dir() for path in _files(folder)]
@@ -243,6 +244,10 @@ def _keep(card: Card, found: Sequence[Path], target: Path) -> None:
             draft = kept / f"{name}.part"
             shutil.copyfile(file, draft)
             draft.replace(kept / name)
+
+
+def _is_packed(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink() and archives.is_archive(path)
 
 
 def _named(found: Sequence[Path], key: str) -> Path | None:
