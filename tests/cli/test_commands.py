@@ -157,7 +157,9 @@ def test_models_download(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_
         return file
 
     monkeypatch.setattr(Store, "download", download)
-    monkeypatch.setattr("app.cli.models._checked", lambda store, model: (True, "It is right about the samples."))
+    monkeypatch.setattr(
+        "app.cli.models._checked", lambda store, model, whole=False: (True, "It is right about the samples.")
+    )
     given = ["models", "download", "--mirror", "http://127.0.0.1:9/", "resnet34-v1", "resnet18-v1"]
     _, err = command(*given, code=1)
     assert "triptych: The server says no." in err

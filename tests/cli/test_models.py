@@ -115,7 +115,7 @@ def test_a_damaged_embedded_file_is_reported_and_the_rest_goes_on(
 ) -> None:
     from app.cli import models
 
-    monkeypatch.setattr(models, "_checked", lambda store, model: (True, f"{model} was asked."))
+    monkeypatch.setattr(models, "_checked", lambda store, model, whole=False: (True, f"{model} was asked."))
     damage(embedded / "resnet18.safetensors")
     out, _ = command("models", "verify", code=1)
     assert "alexnet was asked." in out
@@ -175,7 +175,9 @@ def test_a_bad_official_file_is_told(command: Command, monkeypatch: pytest.Monke
     from app.cli import models
 
     monkeypatch.setattr("app.store.catalog.Store.download", lambda *_: SAMPLES / "coffee.jpg")
-    monkeypatch.setattr(models, "_checked", lambda store, model: (False, f"{model} is wrong about all of them."))
+    monkeypatch.setattr(
+        models, "_checked", lambda store, model, whole=False: (False, f"{model} is wrong about all of them.")
+    )
     _, err = command("models", "download", "resnet18-v1", code=1)
     assert "resnet18-v1 is wrong about all of them." in err
     assert "is ready" not in err
