@@ -124,11 +124,14 @@ def training(run: Curve, pictures: Pictures, stopped: str) -> str:
     """How it learnt, what was chosen on what, and why it stopped."""
     rows, held = pictures.split()
     labelled = int(np.count_nonzero(pictures.labels[rows] >= 0))
+    dev = "only measured the result"
+    if stopped == "aim":
+        dev = "measured the result and, as the aim is set on it, said when to stop"
     return (
         f"Taught by EfficientNet-Lite0, which saw the same crops, on {len(rows):,} pictures ({labelled:,} of them with "
         f"labels): {run.crops:,} crops in {run.hours[-1]:.1f} hours of computing, from random weights. Settings were "
-        f"chosen on {len(held)} labelled pictures held out of training, which the curve shows; imagenet_dev only "
-        f"measured the result. {REASONS[stopped]}: {run.last_quarter():+.1f} points in the last quarter of it."
+        f"chosen on {len(held)} labelled pictures held out of training, which the curve shows; imagenet_dev {dev}. "
+        f"{REASONS[stopped]}: {run.last_quarter():+.1f} points in the last quarter of it."
     )
 
 
