@@ -92,7 +92,7 @@ def test_cancel_keeps_what_is_done(panel: Any, engine: Any, write: Any, qtbot: A
 def test_closing_keeps_what_is_done(make_panel: Any, engine: Any, write: Any, qtbot: Any) -> None:
     panel = make_panel()
     panel.choice.choose_source("en")
-    path = write("long.txt", "".join(f"sentence number {k} is here.\n" for k in range(50)))
+    path = write("long.txt", "".join(f"sentence number {k} is here.\n" for k in range(5000)))
     panel.documents.advanced.connect(lambda count, total: engine.gate.clear() if count == 2 else None)
     panel.open_paths([path])
     qtbot.waitUntil(lambda: panel.documents._now is not None and panel.documents._now.done >= 2)
