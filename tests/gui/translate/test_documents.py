@@ -67,7 +67,7 @@ def test_a_folder(panel: Any, write: Any, qtbot: Any, tmp_path: Path) -> None:
 
 def test_cancel_keeps_what_is_done(panel: Any, engine: Any, write: Any, qtbot: Any) -> None:
     panel.choice.choose_source("en")
-    path = write("long.txt", "".join(f"sentence number {k} is here.\n" for k in range(200)))
+    path = write("long.txt", "".join(f"sentence number {k} is here.\n" for k in range(5000)))
     done: list[int] = []
 
     def advanced(count: int, total: int) -> None:
@@ -85,7 +85,7 @@ def test_cancel_keeps_what_is_done(panel: Any, engine: Any, write: Any, qtbot: A
     kept = (path.parent / "long.de.partial.txt").read_text().splitlines()
     assert kept[:2] == ["SENTENCE NUMBER 0 IS HERE.", "SENTENCE NUMBER 1 IS HERE."]
     qtbot.waitUntil(lambda: bool(panel.strips.sentences()))
-    assert f"{len(kept)} of 200 sentences are translated" in panel.strips.sentences()[0]
+    assert f"{len(kept)} of 5000 sentences are translated" in panel.strips.sentences()[0]
     assert not (path.parent / "long.de.txt").exists()
 
 
