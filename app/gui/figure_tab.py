@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QLocale, QSize, Qt, Slot
+from PySide6.QtCore import QLocale, Qt, Slot
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -13,6 +13,7 @@ from app.gui import numbers
 from app.gui.context import Context
 from app.gui.saving import Files
 from app.gui.theme import QUARTER, STEP, sized
+from app.gui.widgets.buttons import tool_button
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.figure import FigureView
 from app.gui.widgets.maps_pane import MapsPane
@@ -325,10 +326,6 @@ class FigureTab(QWidget):
         self._files.save_figure(draw, figure.title, self._context.settings.value(self._folder_key, ""), svg)
 
     def _tool(self, icon: str, words: str) -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(self._context.theme.icon(icon))
-        button.setIconSize(QSize(18, 18))
-        button.setToolTip(words)
-        button.setAccessibleName(words)
+        button = tool_button(icon, words, self._context.theme, self)
         button.setEnabled(False)
         return button

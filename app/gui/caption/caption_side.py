@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -28,6 +28,7 @@ from app.gui.caption.chooser import Chooser
 from app.gui.caption.sentences_view import SentencesView
 from app.gui.caption.wording import UNSURE, percent
 from app.gui.theme import QUARTER, STEP, Theme, sized
+from app.gui.widgets.buttons import tool_button
 from app.gui.widgets.choices import Choices
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.message_strip import Strips
@@ -67,9 +68,9 @@ class CaptionSide(QWidget):
         # Made in reading order, as Tab follows it.
         self.chip: ModelChip | None = None
         self._chip_place = QHBoxLayout()
-        self.copy = self._tool("copy", self.tr("Copy the caption (Ctrl+C)"))
+        self.copy = tool_button("copy", self.tr("Copy the caption (Ctrl+C)"), theme, self)
         self.copy.clicked.connect(self.copy_wanted)
-        self.save = self._tool("save", self.tr("Save (Ctrl+S)"))
+        self.save = tool_button("save", self.tr("Save (Ctrl+S)"), theme, self)
         self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.save)
         self.save_captions = menu.addAction(self.tr("Save all captions…"), self.save_captions_wanted.emit)
@@ -301,14 +302,6 @@ class CaptionSide(QWidget):
         scroll.viewport().setAutoFillBackground(False)
         inner.setAutoFillBackground(False)
         return scroll
-
-    def _tool(self, icon: str, words: str) -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(self._theme.icon(icon))
-        button.setIconSize(QSize(18, 18))
-        button.setToolTip(words)
-        button.setAccessibleName(words)
-        return button
 
 
 class TranslationLine(QLabel):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
     QHBoxLayout,
     QListView,
-    QPushButton,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -20,7 +17,9 @@ from PySide6.QtWidgets import (
 from app.gui import numbers
 from app.gui.caption.history import FAILED_ROLE, KEY_ROLE, TIME_ROLE, TRANSLATION_ROLE, History, Row
 from app.gui.theme import CORNER, QUARTER, STEP, Theme, paint_icon, scaled, sized, tabular
+from app.gui.widgets.buttons import flat_button
 from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.row_list import RowList
 
 PICTURE = QSize(64, 48)  # of a row
 Index = QModelIndex | QPersistentModelIndex
@@ -42,13 +41,13 @@ class HistoryView(QWidget):
         self.count = ElidedLabel("", self)
         self.count.setProperty("quiet", True)
         sized(self.count, "secondary")
-        self.copy = self._button(self.tr("Copy"), self.tr("Copy the chosen captions, or all (Ctrl+C)"))
+        self.copy = flat_button(self.tr("Copy"), self.tr("Copy the chosen captions, or all (Ctrl+C)"), self)
         self.copy.clicked.connect(self.copy_wanted)
-        self.save = self._button(
-            self.tr("Export…"), self.tr("Save as subtitles (SRT, WebVTT) or as a table (CSV, JSON) (Ctrl+S)")
+        self.save = flat_button(
+            self.tr("Export…"), self.tr("Save as subtitles (SRT, WebVTT) or as a table (CSV, JSON) (Ctrl+S)"), self
         )
         self.save.clicked.connect(self.save_wanted)
-        self.clear = self._button(self.tr("Clear"), self.tr("Forget all captions of the timeline"))
+        self.clear = flat_button(self.tr("Clear"), self.tr("Forget all captions of the timeline"), self)
         self.clear.clicked.connect(self.clear_wanted)
         row = QHBoxLayout()
         row.setContentsMargins(STEP, 0, STEP, 0)
@@ -80,29 +79,15 @@ class HistoryView(QWidget):
         for button in (self.copy, self.save, self.clear):
             button.setEnabled(count > 0)
 
-    def _button(self, words: str, tip: str) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setProperty("flat", True)
-        button.setToolTip(tip)
-        return button
 
-
-class _List(QListView):
+class _List(RowList):
     """Follows the newest caption while its end is in sight."""
 
     def __init__(self, history: History, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.setModel(history)
-        self.setItemDelegate(_Rows(history, theme, self))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setUniformItemSizes(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMouseTracking(True)
+        super().__init__(history, theme, parent)
         self.setAccessibleName(self.tr("Timeline of captions"))
-        self.setStyleSheet("QListView { background: transparent; }")
+        self.empty = self.tr("Captions are kept here with their times, ready to be copied or saved as subtitles.")
+        self.setItemDelegate(_Rows(history, theme, self))
         history.thumbnails.ready.connect(self.viewport().update)
         history.rowsAboutToBeInserted.connect(self._look)
         history.rowsInserted.connect(self._follow)
@@ -123,15 +108,6 @@ class _List(QListView):
             event.ignore()
             return
         super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if self.model().rowCount() == 0:
-            painter = QPainter(self.viewport())
-            painter.setPen(self._theme.colour("secondary"))
-            words = self.tr("Captions are kept here with their times, ready to be copied or saved as subtitles.")
-            room = self.viewport().rect().adjusted(STEP, STEP, -STEP, -STEP)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), words)
 
 
 class _Rows(QStyledItemDelegate):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -20,6 +20,7 @@ from app.gui.classify.columns import Columns
 from app.gui.classify.folder_model import FolderModel
 from app.gui.classify.folder_view import FolderView
 from app.gui.theme import STEP, Theme
+from app.gui.widgets.buttons import tool_button
 
 
 class AnswerSide(QWidget):
@@ -39,9 +40,9 @@ class AnswerSide(QWidget):
         group.addButton(self.all)
         self.all.setEnabled(False)
 
-        self.copy = self._tool("copy", self.tr("Copy the answers as a table (Ctrl+C)"), theme)
+        self.copy = tool_button("copy", self.tr("Copy the answers as a table (Ctrl+C)"), theme, self)
         self.copy.clicked.connect(self.copy_wanted)
-        self.save = self._tool("save", self.tr("Save (Ctrl+S)"), theme)
+        self.save = tool_button("save", self.tr("Save (Ctrl+S)"), theme, self)
         self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.save)
         menu.addAction(self.tr("Save all answers as CSV or JSON…"), self.save_table_wanted.emit)
@@ -49,7 +50,7 @@ class AnswerSide(QWidget):
             self.tr("Save the picture with the heat map as PNG…"), self.save_picture_wanted.emit
         )
         self.save.setMenu(menu)
-        self.models = self._tool("models", self.tr("Choose models"), theme)
+        self.models = tool_button("models", self.tr("Choose models"), theme, self)
         self.models.clicked.connect(self.models_wanted)
         self.columns = Columns(theme, self)
         self.columns.after = self.models
@@ -108,14 +109,6 @@ class AnswerSide(QWidget):
         button.setCheckable(True)
         button.setProperty("flat", True)
         button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        return button
-
-    def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(theme.icon(icon))
-        button.setIconSize(QSize(18, 18))
-        button.setToolTip(words)
-        button.setAccessibleName(words)
         return button
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QSize, Signal
+from PySide6.QtCore import QItemSelectionModel, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.gui import numbers
 from app.gui.classify.empty import EmptyPage
@@ -12,6 +12,7 @@ from app.gui.classify.explain_bar import STRENGTH, ExplainBar
 from app.gui.classify.folder_model import FAILED_ROLE, KEY_ROLE, FolderModel
 from app.gui.classify.loader import Decoded
 from app.gui.theme import QUARTER, STEP, Theme
+from app.gui.widgets.buttons import tool_button
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.picture_view import PictureView
 from app.gui.widgets.thumbnails import Strip, Thumbnails
@@ -32,9 +33,9 @@ class PictureSide(QWidget):
         self.name = ElidedLabel("", self)
         self.details = ElidedLabel("", self)
         self.details.setProperty("quiet", True)
-        self.open = self._tool("open", self.tr("Open… (Ctrl+O)"), theme)
-        self.paste = self._tool("paste", self.tr("Paste (Ctrl+V)"), theme)
-        self.clear = self._tool("remove", self.tr("Remove all pictures from the panel"), theme)
+        self.open = tool_button("open", self.tr("Open… (Ctrl+O)"), theme, self)
+        self.paste = tool_button("paste", self.tr("Paste (Ctrl+V)"), theme, self)
+        self.clear = tool_button("remove", self.tr("Remove all pictures from the panel"), theme, self)
         self.clear.clicked.connect(self.cleared)
         self.view = PictureView(theme, self)
         self.view.set_strength(STRENGTH / 100)
@@ -83,14 +84,6 @@ class PictureSide(QWidget):
     def _show_strip(self) -> None:
         high = self.height() >= (LOW if self._table_shown else STRIP)
         self.strip.setVisible(self._several and high)
-
-    def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(theme.icon(icon))
-        button.setIconSize(QSize(18, 18))
-        button.setToolTip(words)
-        button.setAccessibleName(words)
-        return button
 
     def share_selection(self, selection: QItemSelectionModel) -> None:
         """The strip and the table have one current picture."""

@@ -21,6 +21,7 @@ from app.engines.lab import DEPTHS, INITS, Fresh, Place, Setup
 from app.gui.lab.switches import Switches
 from app.gui.lab.words import is_plain, scale_words
 from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
+from app.gui.widgets.buttons import flat_button
 
 FRESH = ("residual", "plain")  # after the trained ones, in the list of networks
 
@@ -218,9 +219,7 @@ class Controls(QWidget):
         return box
 
     def _button(self, words: str, tip: str) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setProperty("flat", True)
+        button = flat_button(words, tip, self)
         button.setStyleSheet("QPushButton { padding-left: 0; }")  # its words stand under the others
-        button.setToolTip(tip)
         button.setAccessibleName(tip)
         return button

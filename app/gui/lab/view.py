@@ -29,6 +29,7 @@ from app.gui.lab.controls import Controls
 from app.gui.lab.race import RaceControls, RaceRun
 from app.gui.lab.words import Curve
 from app.gui.theme import STEP, WIDE, sized
+from app.gui.widgets.buttons import flat_button
 from app.gui.widgets.choices import Choices
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.line_plot import LinePlot
@@ -93,9 +94,7 @@ class LabView(QWidget):
         self._turn()
 
     def _flat(self, words: str, tip: str) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setProperty("flat", True)
-        button.setToolTip(tip)
+        button = flat_button(words, tip, self)
         button.setAccessibleName(tip)
         return button
 

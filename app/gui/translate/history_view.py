@@ -14,15 +14,12 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
     QListView,
-    QPushButton,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -34,7 +31,9 @@ from app.gui import numbers
 from app.gui.theme import CORNER, QUARTER, STEP, Theme, scaled, sized
 from app.gui.translate.choice import language_name
 from app.gui.translate.keeper import Keeper
+from app.gui.widgets.buttons import flat_button
 from app.gui.widgets.elided import ElidedLabel
+from app.gui.widgets.row_list import RowList
 from app.text.history import Entry
 
 Index = QModelIndex | QPersistentModelIndex
@@ -120,9 +119,9 @@ class HistoryView(QWidget):
         self.on.setToolTip(self.tr("In a file that only you can read; off: nothing more is written, nor the text kept"))
         self.on.setChecked(keeper.on)
         self.on.toggled.connect(self.turned)
-        self.remove = self._button(self.tr("Remove"), self.tr("Forget the chosen texts (Delete)"))
+        self.remove = flat_button(self.tr("Remove"), self.tr("Forget the chosen texts (Delete)"), self)
         self.remove.clicked.connect(self._remove)
-        self.clear = self._button(self.tr("Clear"), self.tr("Forget all of it, and delete the file"))
+        self.clear = flat_button(self.tr("Clear"), self.tr("Forget all of it, and delete the file"), self)
         self.clear.clicked.connect(keeper.clear)
         row = QHBoxLayout()
         row.setContentsMargins(STEP, 0, STEP, 0)
@@ -183,30 +182,14 @@ class HistoryView(QWidget):
         for index in self.list.selectionModel().selectedIndexes():
             self._keeper.remove(index.data(ENTRY_ROLE))
 
-    def _button(self, words: str, tip: str) -> QPushButton:
-        button = QPushButton(words, self)
-        button.setProperty("flat", True)
-        button.setToolTip(tip)
-        return button
 
-
-class _List(QListView):
+class _List(RowList):
     delete_wanted = Signal()
 
     def __init__(self, rows: Rows, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.empty = ""
-        self.setModel(rows)
-        self.setItemDelegate(_Row(theme, self))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setUniformItemSizes(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMouseTracking(True)
+        super().__init__(rows, theme, parent)
         self.setAccessibleName(self.tr("History of translations"))
-        self.setStyleSheet("QListView { background: transparent; }")
+        self.setItemDelegate(_Row(theme, self))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Delete:
@@ -215,14 +198,6 @@ class _List(QListView):
             self.activated.emit(self.currentIndex())
         else:
             super().keyPressEvent(event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if self.model().rowCount() == 0:
-            painter = QPainter(self.viewport())
-            painter.setPen(self._theme.colour("secondary"))
-            room = self.viewport().rect().adjusted(STEP, STEP, -STEP, -STEP)
-            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap), self.empty)
 
 
 class _Row(QStyledItemDelegate):

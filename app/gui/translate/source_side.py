@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.gui import numbers
@@ -11,6 +11,7 @@ from app.gui.theme import QUARTER, STEP, Theme, sized, tabular
 from app.gui.translate.choice import AUTO, Choice, language_name
 from app.gui.translate.samples import SampleTexts
 from app.gui.translate.text_field import SourceField
+from app.gui.widgets.buttons import tool_button
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.message_strip import Strips
 from app.gui.widgets.progress_line import ProgressLine
@@ -102,10 +103,6 @@ class SourceSide(QWidget):
         self.count.setText(f"{count} · {characters}")
 
     def _tool(self, icon: str, words: str, theme: Theme) -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(theme.icon(icon))
-        button.setIconSize(QSize(18, 18))
-        button.setToolTip(words)
-        button.setAccessibleName(words)
+        button = tool_button(icon, words, theme, self)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button

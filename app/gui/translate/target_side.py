@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -22,6 +22,7 @@ from app.gui.translate.absent import Absent
 from app.gui.translate.choice import Choice, language_name
 from app.gui.translate.source_side import FOOT, head_height
 from app.gui.translate.text_field import TargetField
+from app.gui.widgets.buttons import tool_button
 from app.gui.widgets.elided import ElidedLabel
 from app.gui.widgets.message_strip import Strips
 from app.gui.widgets.model_chip import ModelChip
@@ -190,10 +191,6 @@ class TargetSide(QWidget):
         self.far.setText(words)
 
     def _tool(self, icon: str, words: str, role: str = "text") -> QToolButton:
-        button = QToolButton(self)
-        button.setIcon(self._theme.icon(icon, role))
-        button.setIconSize(QSize(18, 18))
-        button.setToolTip(words)
-        button.setAccessibleName(words)
+        button = tool_button(icon, words, self._theme, self, role)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
