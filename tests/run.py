@@ -42,11 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     if problem := _wrong_python() or _system() or _install():
         print(f"tests/run.py: {problem}", file=sys.stderr)
         return 2
-    failed = [gate for gate in GATES if _run(gate)]
-    for gate in failed:
-        print(f"\nFAILED: {_shown(gate)} (see above). The tests run all the same.", flush=True)
-    tests = _run([str(PYTHON), "-m", "pytest", "--cov", *arguments])  # last: its summary is what a person looks for
-    return 1 if failed or tests else 0
+    tests = (str(PYTHON), "-m", "pytest", *arguments, "--cov")
+    failed = [(command, code) for command in (*GATES, tests) if (code := _run(command))]
+    for command, code in failed:  # at the end, where it is seen
+        how = f"exit code {code}" if code > 0 else f"ended by signal {-code}"
+        print(f"FAILED ({how}): {_shown(command)}", flush=True)
+    return 1 if failed else 0
 
 
 def _wrong_python() -> str | None:

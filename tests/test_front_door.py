@@ -141,7 +141,9 @@ def test_desktop_files_agree_with_the_program() -> None:
     assert metainfo.findtext("provides/binary") == "triptych"
 
 
-def test_ready_environments_are_left_alone_and_gates_all_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ready_environments_are_left_alone_and_gates_all_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """`tests/run.py` without its work: which commands it gives, and what it makes of their exit codes."""
     given: list[list[str]] = []
     codes = {"mypy": 1, "pytest": 0}
@@ -155,10 +157,13 @@ def test_ready_environments_are_left_alone_and_gates_all_run(monkeypatch: pytest
     monkeypatch.setattr(tests_run, "_install", lambda: None)
     monkeypatch.chdir(ROOT)
     assert tests_run.main(["tests/cli"]) == 1
-    assert [command[-1] for command in given] == ["check", "--check", "mypy", "--no-logo", "tests/cli"]
+    assert [command[-1] for command in given[:-1]] == ["check", "--check", "mypy", "--no-logo"]
+    assert [*given[-1][-2:]] == ["tests/cli", "--cov"]  # in this order: “--cov tests/cli” would run all tests
     codes["mypy"] = 0
     assert tests_run.main([]) == 0
-    codes["pytest"] = 5  # no tests
+    assert capfd.readouterr().out.count("FAILED (exit code 1): ") == 1
+    codes["pytest"] = -11
     assert tests_run.main([]) == 1
+    assert capfd.readouterr().out.startswith("FAILED (ended by signal 11): ")
     monkeypatch.setattr(tests_run, "_system", lambda: "packages are missing")
     assert tests_run.main([]) == 2

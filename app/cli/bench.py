@@ -85,7 +85,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
         parents=[debug],
         allow_abbrev=False,
     )
-    translate.add_argument("--model", "-m", action="append", metavar="ID", help="default: gnmt")
+    translate.add_argument("--model", "-m", action="append", metavar="ID", help="default: gnmt-en-de")
     translate.add_argument("--direction", metavar="AA-BB", help="such as en-de (default: the model's first)")
     translate.add_argument(
         "--text", metavar="FILE", help="a sentence a line (default: English ones made up, of about 6.5 words)"

@@ -15,11 +15,13 @@ from app.cli.classify import DEFAULT_MODELS, chosen, named, some_path
 from app.cli.output import CommandError, UsageError, duration, json_line, line, prepare_json, say, styled, unicode_out
 
 if TYPE_CHECKING:
+    from app.cli.asking import Asked
     from app.cli.interpreter import Interpreter
     from app.engines.caption import Caption, Described, DescribedFile
     from app.store.cards import Card
     from app.store.catalog import Store
 
+SEEN = 346  # pixels: the short side that a strip's picture has at least, where there are as many
 EPILOG = """\
 examples:
   triptych caption photo.jpg
@@ -70,7 +72,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser], debug: ar
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line, see below")
     command.add_argument(
-        "--attention", type=some_path, metavar="DIR", help="also write a PNG a picture: where each word was looked for"
+        "--attention",
+        type=some_path,
+        metavar="DIR",
+        help="also write a PNG a picture: where each word was looked for, or (of a network without attention) what in "
+        "the picture speaks for it",
     )
     command.add_argument(
         "--srt", type=some_path, metavar="FILE", help="write a video's captions: .srt, .vtt, .csv or .json"
@@ -205,6 +211,8 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
                     name = names[tally.pictures]
                     tally.pictures += 1
                     tally.failed += not _show(name, result, options.json, strips, interpret)
+                if strips is not None:
+                    tally.failed += strips.write_later(engine, card.id)
             except KeyboardInterrupt:
                 words = f"Cancelled after {tally.pictures} of {len(paths)} pictures."
                 raise KeyboardInterrupt(words) from None
@@ -234,11 +242,7 @@ def _show(name: str, result: DescribedFile, json: bool, strips: _Strips | None, 
     else:
         line(as_text(name, result.described, translation))
     if strips is not None:
-        try:
-            strips.write(result.path, result.described.captions[0])
-        except CommandError as error:
-            say(styled(str(error), "red"))
-            return False
+        return strips.add(result.path, result.described.captions[0])
     return True
 
 
@@ -289,6 +293,7 @@ class _Strips:
 
     def __init__(self, folder: str, overwrite: bool, pictures: Iterable[Path]) -> None:
         self._folder, self._overwrite = Path(folder), overwrite
+        self._later: list[tuple[Path, Caption]] = []
         self._taken = {path.resolve() for path in pictures}  # never written over, and then what has been written
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -296,17 +301,40 @@ class _Strips:
             reason = getattr(error, "strerror", None) or error
             raise CommandError(f"The folder {self._folder.name} can't be made: {reason}.") from error
 
-    def write(self, picture: Path, caption: Caption) -> None:
+    def add(self, picture: Path, caption: Caption) -> bool:
+        """Whether all went well, so far. Of a network without attention it has to be asked what it saw, which waits
+        until all pictures are described."""
+        if caption.words and all(word.attention is None for word in caption.words):
+            self._later.append((picture, caption))
+            return True
+        return self._try(picture, caption)
+
+    def write_later(self, engine: Asked, model: str) -> int:
+        """Those that waited. Returns how many failed."""
+        return sum(not self._try(picture, caption, engine, model) for picture, caption in self._later)
+
+    def _try(self, picture: Path, caption: Caption, engine: Asked | None = None, model: str = "") -> bool:
+        try:
+            self._write(picture, caption, engine, model)
+        except CommandError as error:
+            say(styled(str(error), "red"))
+            return False
+        return True
+
+    def _write(self, picture: Path, caption: Caption, engine: Asked | None, model: str) -> None:
         """Raises CommandError."""
-        from app.media import strips
+        from app.engines.caption import ShowLight, strip_of
         from app.media.pictures import PictureError, decode
 
         try:
-            pixels = decode(picture, at_least=strips.SIDE).pixels
+            decoded = decode(picture, at_least=SEEN)
         except PictureError as error:  # a moment ago it could be read
             raise CommandError(str(error)) from error
+        light = None
+        if engine is not None:
+            light = engine.ask(ShowLight(decoded, model, tuple(word.text for word in caption.words)))
+        content = strip_of(decoded.pixels, caption, light)
         target = self._target(picture.stem)
-        content = strips.png(pixels, [strips.Word(word.text, word.p, word.attention) for word in caption.words])
         try:
             with target.open("wb" if self._overwrite else "xb") as file:
                 file.write(content)

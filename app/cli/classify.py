@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.store.catalog import Store
 
 DEFAULT_MODEL = "efficientnet-lite0"
-DEFAULT_MODELS = {"classify": DEFAULT_MODEL, "caption": "captioner", "translate": "gnmt"}
+DEFAULT_MODELS = {"classify": DEFAULT_MODEL, "caption": "captioner", "translate": "gnmt-en-de"}
 EPILOG = """\
 examples:
   triptych classify photo.jpg

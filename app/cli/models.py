@@ -105,7 +105,7 @@ def list_models(options: argparse.Namespace) -> int:
             line(json_line(_as_json(store, card)))
     else:
         rows = [
-            (card.id, store.state(card).value, size(_size(store, card)), _score(card), card.name, card.licence)
+            (card.id, store.state(card).value, size(store.size(card)), _score(card), card.name, card.licence)
             for card in cards
         ]
         line(table(("ID", "STATE", "SIZE", "SCORE (TOP-1 / TOP-5)", "NAME", "LICENCE"), rows, right=(2,)))
@@ -114,16 +114,6 @@ def list_models(options: argparse.Namespace) -> int:
     for problem in store.problems():
         say(problem)
     return 1 if store.problems() else 0
-
-
-def _size(store: Store, card: Card) -> int | None:
-    """Bytes, those of the file where it is there."""
-    from app.store.errors import StoreError
-
-    try:
-        return store.path(card).stat().st_size
-    except (OSError, StoreError):
-        return card.approximate_size
 
 
 def _score(card: Card) -> str:
@@ -156,7 +146,7 @@ def _as_json(store: Store, card: Card) -> dict[str, Any]:
         "architecture": card.architecture,
         "origin": card.origin,
         "state": store.state(card).value,
-        "size": _size(store, card),
+        "size": store.size(card),
         "parameters": card.parameters,
         "licence": card.licence,
         "terms": card.terms,

@@ -220,8 +220,8 @@ def _offers(options: argparse.Namespace, store: Store) -> list[Offer]:
         cards = [card for card in store.cards("translate") if store.state(card) is State.READY]
     offers = [(card, pair) for card in cards for pair in directions(card)]
     if not offers:
-        raise CommandError("No network that translates is on this machine. Install Triptych again, or look at "
-                           "“triptych models list”.")  # fmt: skip
+        raise CommandError("No network that translates is on this machine: this installation is incomplete. Install "
+                           "Triptych again, or get one with: triptych models download gnmt-wmt16-en-de")  # fmt: skip
     return offers
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from app.engines import caption_light
 from app.engines.ahead import Ahead
 from app.engines.models import CheckModel, LoadModel, ModelChecked, ModelEngine, ReleaseModel, UseDevice
-from app.media import inputs
+from app.media import inputs, strips
 from app.media.pictures import Picture, PictureError, decode
 from app.media.preprocess import seen_box
 from app.nets.hypotheses import Hypothesis, Spoken, search
@@ -134,6 +134,19 @@ class ShowLight:
 class Light:
     maps: tuple[np.ndarray, ...]  # a word: (h, w) float32, sums to 1; all 0 where nothing speaks for it
     box: tuple[float, float, float, float]  # the part that they belong to: left, top, width, height in pixels
+
+
+def strip_of(pixels: np.ndarray, caption: Caption, light: Light | None = None) -> bytes:
+    """A PNG: the picture (height, width, 3) RGB, and one a word with where the network looked. `light`: of the same
+    picture at the same size, where the network has no attention."""
+    height, width = pixels.shape[:2]
+    words = [strips.Word(word.text, word.p, word.attention) for word in caption.words]
+    if light is not None:
+        left, top, across, down = light.box
+        box = (left / width, top / height, across / width, down / height)
+        maps = [one if one.any() else None for one in light.maps]
+        words = [strips.Word(word.text, word.p, one, box) for word, one in zip(words, maps, strict=True)]
+    return strips.png(pixels, words)
 
 
 class CaptionEngine(ModelEngine[CaptionNetwork]):

@@ -179,7 +179,9 @@ class ModelsPage(QDialog):
         if card is None:
             return
         self.strips.clear()
-        question = self.tr("Remove {0} ({1}) from this machine?").format(card.name, numbers.size(card.approximate_size))
+        question = self.tr("Remove {0} ({1}) from this machine?").format(
+            card.name, numbers.size(self.context.store.size(card))
+        )
         self.strips.say("warning", question, ((self.tr("Remove it"), lambda: self._really_remove(card.id)),))
 
     def _really_remove(self, model: str) -> None:

@@ -33,14 +33,17 @@ def beside(context: Context, card: Card) -> Beside:
     """What stands beside the card: the model's check, and the official weights of the same network; beside an embedded
     captioner or translator, the published one."""
 
+    from app.store.cards import directions
+
     def better(one: Card) -> bool:
         if card.official or card.task == "classify" or card.origin != "embedded":
             return bool(card.official) and one.id == card.official
-        return one.origin == "official" and one.task == card.task
+        shared = card.task != "translate" or {*directions(card)} & {*directions(one)}
+        return one.origin == "official" and one.task == card.task and bool(shared)
 
     official = next((one for one in context.store.cards() if better(one)), None)
     state = state_of(context, official) if official is not None else "absent"
-    return Beside(context.store.self_check(card), official, state)
+    return Beside(context.store.self_check(card), official, state, context.store.size(card))
 
 
 class ModelsTable(QAbstractTableModel):
@@ -133,7 +136,7 @@ class ModelsTable(QAbstractTableModel):
         if column == STATE:
             return state_words(self._states[card.id])
         if column == SIZE:
-            return numbers.size(card.approximate_size)
+            return numbers.size(self._context.store.size(card))
         if column == LICENCE:
             return short_licence(card)
         found = score(card)

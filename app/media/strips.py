@@ -1,4 +1,5 @@
-"""A caption as a strip of small pictures: one a word, with the places the network looked at when it said it."""
+"""A caption as a strip of small pictures: one a word, with the places the network looked at when it said it, or what
+speaks for it."""
 
 from __future__ import annotations
 
@@ -21,13 +22,18 @@ _FLOOR = 0.15  # how much of viridis's dark end is laid on: enough to see where 
 _STRENGTH = 0.75
 
 
+Box = tuple[float, float, float, float]  # part of a picture: left, top, width, height as shares of its sides
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Word:
-    """A word, its probability (0 to 1), and where the network looked: (h, w), of the whole picture."""
+    """A word, its probability (0 to 1), and where the network looked, or what spoke for it: (h, w), of `box`."""
 
     text: str
     p: float
-    attention: np.ndarray | None
+    seen: np.ndarray | None
+    box: Box = WHOLE
 
 
 def strip(pixels: np.ndarray, words: Sequence[Word]) -> np.ndarray:
@@ -44,7 +50,7 @@ def strip(pixels: np.ndarray, words: Sequence[Word]) -> np.ndarray:
     for k in range(count):
         left, top = GAP + k % COLUMNS * cell[0], GAP + k // COLUMNS * cell[1]
         word = words[k - 1] if k else None
-        picture = small if word is None or word.attention is None else lit(small, word.attention)
+        picture = small if word is None or word.seen is None else lit(small, word.seen, word.box)
         sheet.paste(Image.fromarray(picture), (left + (cell_width - width) // 2, top))
         if word is not None:
             _write(draw, word, left, top + height + LINE // 2, cell_width)
@@ -72,19 +78,27 @@ def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
     )
 
 
-def lit(small: np.ndarray, attention: np.ndarray) -> np.ndarray:
+def lit(small: np.ndarray, seen: np.ndarray, box: Box = WHOLE) -> np.ndarray:
     """The map, smoothed by cubic interpolation between the network's own few places, laid on the picture in grey, so
     that its colours are the map's."""
+    picture = small.copy()
+    left, top = (round(share * side) for share, side in zip(box[:2], small.shape[1::-1], strict=True))
+    width, height = (max(1, round(share * side)) for share, side in zip(box[2:], small.shape[1::-1], strict=True))
+    part = picture[top : top + height, left : left + width]
+    part[:] = _lit(part, np.asarray(seen, np.float32))
+    return picture
+
+
+def _lit(small: np.ndarray, values: np.ndarray) -> np.ndarray:
     height, width = small.shape[:2]
-    values = np.asarray(attention, np.float32)
     values = values / max(float(values.max()), 1e-9)
     smooth = Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
     v = np.clip(np.asarray(smooth), 0.0, 1.0)
     colours = viridis.table()[np.round(255 * v).astype(np.uint8)].astype(np.float32)
     alpha = (_STRENGTH * (_FLOOR + (1 - _FLOOR) * v))[..., None]
     grey = small.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    lit: np.ndarray = np.round((1 - alpha) * grey[..., None] + alpha * colours).astype(np.uint8)
-    return lit
+    coloured: np.ndarray = np.round((1 - alpha) * grey[..., None] + alpha * colours).astype(np.uint8)
+    return coloured
 
 
 def _write(draw: ImageDraw.ImageDraw, word: Word, left: int, middle: int, width: int) -> None:

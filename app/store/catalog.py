@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from app.store.download import Progress
 
 # Embedded models that are still to come: an import that took such a name would be in the way of them.
-RESERVED = frozenset({"alexnet", "resnet18", "captioner", "gnmt", "efficientnet-lite0"})
+RESERVED = frozenset({"alexnet", "resnet18", "captioner", "gnmt-en-de", "gnmt-de-en", "efficientnet-lite0"})
 
 _log = logging.getLogger(__name__)
 
@@ -136,6 +136,13 @@ class Store:
         """Where the model's file is, or would be."""
         folder = locate.bundled("weights") if card.origin == "embedded" else self.folders.models
         return folder / card.file
+
+    def size(self, card: Card) -> int | None:
+        """Bytes: of the file where it is there, otherwise what its download has."""
+        try:
+            return self.path(card).stat().st_size
+        except (OSError, StoreError):
+            return card.approximate_size
 
     def state(self, card: Card) -> State:
         """From size, presence and what is remembered of the content; reads no weights. `verify` reads them."""

@@ -187,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder of a training run")
     parser.add_argument("--stopped", choices=sorted(REASONS), required=True, help="why training stopped")
-    parser.add_argument("--id", default="gnmt")
+    parser.add_argument("--id", help="default: gnmt and the run's directions, such as gnmt-en-de")
     parser.add_argument("--out", type=Path, default=Path("weights"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="cpu")
@@ -198,16 +198,17 @@ def main() -> None:
     pieces = (args.run.parent / "wordpieces.model").read_bytes()
     run = curve(args.run / "curve.tsv")
     pairs, terms = learnt_from(args.run.parent / "tokens.npz", run.directions)
+    model = args.id or "-".join(["gnmt", *run.directions])
     layers = sum(key.startswith("decoder.") and key.endswith("weight_ih_l0") for key in state)
     width = state["embedding.weight"].shape[1]
     card = Card(
-        id=args.id,
-        name="GNMT",
+        id=model,
+        name=f"GNMT ({', '.join(f'{NAMES[d[:2]]} → {NAMES[d[3:]]}' for d in run.directions)})",
         year=2016,
         task="translate",
         architecture="gnmt",
         origin="embedded" if args.out.resolve() == locate.bundled("weights").resolve() else "imported",
-        file=f"{args.id}.safetensors",
+        file=f"{model}.safetensors",
         licence=LICENCE,
         terms=terms,
         limits=LIMITS,
@@ -236,6 +237,7 @@ def main() -> None:
         signature = measure.bleu(chosen_on[0].references, chosen_on[0])[2]
         extra: dict[str, str | float] = {
             "directions": " ".join(run.directions),
+            "steps": run.steps,
             "alpha": alpha,
             "coverage": coverage,
             "sacrebleu": signature,

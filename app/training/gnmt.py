@@ -1,7 +1,8 @@
 """Train the translator: `python -m app.training.gnmt FOLDER --directions en-de,de-en --hours 3`.
 
 FOLDER holds tokens.npz and wordpieces.model (app.training.gnmt_data). Writes FOLDER/NAME/last.pt (to resume), the
-average of the last checkpoints as average.safetensors, and curve.tsv. One run goes on where the last one stopped.
+average of the last checkpoints as average.safetensors, and curve.tsv. One run goes on where the last one stopped. Where
+last.pt is gone, `--start gnmt-en-de` goes on from the embedded weights and their curve, with a schedule of its own.
 
 The learning rate warms up and decays (cosine) over the time budget; only time spent in steps counts, so a paused
 process loses nothing. AdamW, gradient clipping, dropout, label smoothing as in the data README's trial.
@@ -18,6 +19,7 @@ import argparse
 import contextlib
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from torch.nn import functional as F
 
 from app.nets import beam
 from app.nets.gnmt import GNMT, DecoderState, Memory
+from app.store.catalog import Store
 from app.text.wordpieces import END, PAD, START, language_token
 from app.training.aligner import Aligner
 from app.training.gnmt_data import LANGUAGES, Corpus, pad
@@ -40,11 +43,14 @@ def learning_rate(peak: float, step: int, warmup: int, fraction: float) -> float
     return peak * min(1.0, (step + 1) / warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, fraction))))
 
 
-def layers_at(fraction: float, first: int, last: int, grown: float) -> int:
-    """How deep the stacks are when `fraction` of the time is spent: `first` layers a side, `last` from `grown` on."""
+def layers_at(fraction: float, first: int, last: int, growing: float, grown: float) -> int:
+    """How deep the stacks are when `fraction` of the time is spent: `first` layers a side up to `growing`, one more at
+    that moment, and `last` from `grown` on."""
+    if fraction < growing:
+        return first
     if fraction >= grown:
         return last
-    return first + int((last - first) * fraction / grown)
+    return first + 1 + int((last - first - 1) * (fraction - growing) / (grown - growing))
 
 
 def guidance(fraction: float) -> float:
@@ -55,6 +61,33 @@ def guidance(fraction: float) -> float:
 def guided_loss(attention: Tensor, aligned: Tensor) -> Tensor:
     """Cross-entropy a target piece, both (batch, target, source); rows of padding are zero in `aligned`."""
     return -(aligned * attention.float().clamp_min(1e-5).log()).sum() / aligned.sum()
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an embedded model's training left: weights, and the lines of its curve."""
+
+    state: dict[str, Tensor]
+    hours: float
+    steps: int
+    lines: tuple[str, ...]
+
+
+def earlier(model: str, wordpieces: bytes) -> Earlier:
+    """Raises SystemExit where these are not its wordpieces."""
+    store = Store()
+    card = store.card(model)
+    if store.wordpieces(card) != wordpieces:
+        raise SystemExit(
+            f"The wordpieces are not those of {model}: make them with app.training.gnmt_data --like {model}."
+        )
+    extra = dict(card.extra)
+    steps = int(extra["steps"])
+    points = {name.removeprefix("curve_"): str(text).split() for name, text in extra.items() if "curve_" in name}
+    lines = [(*point.split(":"), direction) for direction, found in points.items() for point in found]
+    lines.sort(key=lambda line: float(line[0]))
+    shown = tuple(f"{hours}\t{steps}\t{direction}\t{score}\n" for hours, score, direction in lines)
+    return Earlier(store.state_dict(card), max(float(line[0]) for line in lines), steps, shown)
 
 
 def optimiser_of(net: GNMT, rate: float, before: tuple[GNMT, torch.optim.AdamW] | None = None) -> torch.optim.AdamW:
@@ -171,7 +204,8 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--first-layers", type=int, default=3, help="a side, at the beginning")
-    parser.add_argument("--grown", type=float, default=0.5, help="share of the time after which all layers are there")
+    parser.add_argument("--growing", type=float, default=0.4, help="share of the time after which the first is added")
+    parser.add_argument("--grown", type=float, default=0.75, help="share of the time after which all layers are there")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--tokens", type=int, default=1300, help="target tokens a batch")
     parser.add_argument("--rate", type=float, default=1.5e-3)
@@ -179,6 +213,7 @@ def main() -> None:
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--dev", type=Path, default=Path("../shared/data/translation/dev"))
     parser.add_argument("--every", type=float, default=600, help="seconds between checkpoints")
+    parser.add_argument("--start", metavar="ID", help="an embedded model to go on from, where there is no last.pt")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
@@ -195,12 +230,20 @@ def main() -> None:
     print(f"aligner: {time.perf_counter() - begin:.0f} s", flush=True)
     out = args.folder / args.name
     out.mkdir(parents=True, exist_ok=True)
-    step, spent, snapshots, layers = 0, 0.0, [], layers_at(0.0, args.first_layers, args.layers, args.grown)
+    step, spent, snapshots, layers = (
+        0,
+        0.0,
+        [],
+        layers_at(0.0, args.first_layers, args.layers, args.growing, args.grown),
+    )
 
     def stack(layers: int) -> GNMT:
         return GNMT(pieces.vocab_size(), args.width, layers, dropout=args.dropout, padding=PAD).to(device)
 
-    saved = None
+    saved, before, steps_before = None, 0.0, 0  # hours and steps of training before this schedule
+    if args.start:
+        found = earlier(args.start, (args.folder / "wordpieces.model").read_bytes())
+        before, steps_before, layers, args.first_layers = found.hours, found.steps, args.layers, args.layers
     if (out / "last.pt").exists():
         saved = torch.load(out / "last.pt", map_location=device, weights_only=True)
         layers = saved["layers"]
@@ -211,6 +254,10 @@ def main() -> None:
         optimiser.load_state_dict(saved["optimiser"])
         step, spent, snapshots = saved["step"], saved["spent"], saved["snapshots"]
         print(f"resumed at step {step}, {spent / 3600:.2f} h", flush=True)
+    elif args.start:
+        net.load_state_dict(found.state, strict=False)  # of an embedding that is tied there is one
+        step = steps_before
+        (out / "curve.tsv").write_text("".join(found.lines), "utf-8")
     batches = corpus.batches(args.tokens, seed=args.seed + step)
 
     def tensors() -> tuple[Tensor, Tensor]:
@@ -232,14 +279,14 @@ def main() -> None:
     )
     while spent < budget and session < args.until * 3600:
         begin = time.perf_counter()
-        if (deeper := layers_at(spent / budget, args.first_layers, args.layers, args.grown)) > layers:
+        if (deeper := layers_at(spent / budget, args.first_layers, args.layers, args.growing, args.grown)) > layers:
             shallow, snapshots, layers = net, [], deeper
             net = stack(layers)
             net.load_state_dict(shallow.state_dict(), strict=False)
             optimiser = optimiser_of(net, args.rate, (shallow, optimiser))
             print(f"step {step} {spent / 3600:.3f} h: {layers} layers a side", flush=True)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(args.rate, step, args.warmup, spent / budget)
+            group["lr"] = learning_rate(args.rate, step - steps_before, args.warmup, spent / budget)
         with torch.autocast(device.type, torch.bfloat16, enabled=True) if bf16 else contextlib.nullcontext():
             logits, attention = net.attended(source, target[:, :-1])
         loss = F.cross_entropy(
@@ -286,7 +333,7 @@ def main() -> None:
                     dev = args.dev / f"tatoeba-dev.en-{other}.tsv"
                     if dev.exists():
                         bleu, _ = dev_bleu(net, pieces, dev, direction, limit=300, width=1, device=device)
-                        curve.write(f"{spent / 3600:.3f}\t{step}\t{direction}\t{bleu:.1f}\n")
+                        curve.write(f"{before + spent / 3600:.3f}\t{step}\t{direction}\t{bleu:.1f}\n")
                         print(f"  {direction} greedy, 300 of tatoeba-dev: {bleu:.1f}", flush=True)
             log_time, tokens_seen = time.perf_counter(), 0
     if snapshots:

@@ -2,7 +2,8 @@
 
 `python -m app.training.gnmt_data OUT --data ../shared/data/translation --pairs en-de,en-fr,en-es --vocabulary 16000`
 writes OUT/wordpieces.model and OUT/tokens.npz: all sentence pairs as token ids, small enough to travel to a machine
-with a GPU. The text itself is not needed after that.
+with a GPU. The text itself is not needed after that. With `--like gnmt-en-de` the wordpieces are that model's, so that
+its training can go on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.store.catalog import Store
 from app.text.copying import SYMBOLS, mask_pair
 from app.text.wordpieces import END, PAD, START, UNKNOWN, language_token
 
@@ -26,22 +28,22 @@ LANGUAGES = ("en", "de", "fr", "es")
 # sentences and software texts season. A source that is not named here stays out: xdailydialog (CC BY-NC-SA), freedict,
 # picard, openstreetmap-website and shattered-pixel-dungeon (GPL), whose terms are not ours to pass on.
 WEIGHTS = {
-    "tatoeba": 1.5,
-    "tatoeba-challenge": 1.5,
+    "tatoeba": 2.0,
+    "tatoeba-challenge": 2.0,
     "multi30k": 1.5,
     "bcontrast": 1.0,
     "diabla": 1.0,
     "msctd": 0.7,
     "cocoa-mt": 1.0,
     "opensubtitles": 0.7,
-    "wmt-news": 0.7,
+    "wmt-news": 0.3,
     "pud": 1.0,
-    "mlqe-pe": 0.5,
+    "mlqe-pe": 0.3,
     "mt-geneval": 1.0,
     "xquad": 1.0,
     "woz2": 0.5,
     "tico19": 0.7,
-    "opennmt-wmt10k": 0.5,
+    "opennmt-wmt10k": 0.3,
     "refugee-phrasebook": 1.0,
     "gnome-user-docs": 0.3,
     "python-docs": 0.3,
@@ -61,8 +63,9 @@ def read_pairs(data: Path, pair: str) -> Iterator[tuple[str, list[tuple[str, str
         yield name, [(row[0], row[1]) for row in rows if len(row) == 2]
 
 
-def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: int) -> None:
-    """Learn the wordpieces and write all pairs as ids; pairs longer than `longest` pieces a side are left out."""
+def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: int, known: bytes | None = None) -> None:
+    """Learn the wordpieces, unless they are `known`, and write all pairs as ids; pairs longer than `longest` pieces a
+    side are left out."""
     import sentencepiece
 
     out.mkdir(parents=True, exist_ok=True)
@@ -71,7 +74,7 @@ def prepare(out: Path, data: Path, pairs: list[str], vocabulary: int, longest: i
         pair: [(name, [mask_pair(a, b, chance) for a, b in rows]) for name, rows in read_pairs(data, pair)]
         for pair in pairs
     }
-    model = learn_wordpieces(
+    model = known or learn_wordpieces(
         (side for sources in texts.values() for _, rows in sources for row in rows for side in row), vocabulary
     )
     (out / "wordpieces.model").write_bytes(model)
@@ -205,8 +208,11 @@ def main() -> None:
     parser.add_argument("--pairs", default="en-de,en-fr,en-es")
     parser.add_argument("--vocabulary", type=int, default=16_000)
     parser.add_argument("--longest", type=int, default=80, help="wordpieces a side")
+    parser.add_argument("--like", metavar="ID", help="an embedded model whose wordpieces these are to be")
     args = parser.parse_args()
-    prepare(args.out, args.data, args.pairs.split(","), args.vocabulary, args.longest)
+    store = Store()
+    known = store.wordpieces(store.card(args.like)) if args.like else None
+    prepare(args.out, args.data, args.pairs.split(","), args.vocabulary, args.longest, known)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pysubs2
 import pytest
 from PIL import Image
 
-from app.cli import caption_time
+from app.cli import bench_published, caption_time
 from app.cli.caption_time import _clock
 from app.store import locate
 from app.text.timeline import as_sentence
@@ -115,6 +115,21 @@ def test_attention_is_drawn(command: Command, tmp_path: Path, picture: Path) -> 
     assert drawn[1].read_bytes() == b"mine"
     command("caption", picture, "--attention", strips, "--overwrite")
     assert drawn[1].read_bytes() == before
+
+
+def test_without_attention_what_speaks_for_a_word_is_drawn(command: Command, tmp_path: Path, picture: Path) -> None:
+    card = bench_published.make_captioner(locate.folders().models.parent, words=60, width=16, scale=1)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"?")
+    given = ("caption", "--json", "--model", card.id, "--beam", 1, picture, broken, "--attention", tmp_path / "strips")
+    out, _ = command(*given, code=1)
+    said = json.loads(out.splitlines()[0])["caption"]
+    (drawn,) = (tmp_path / "strips").iterdir()
+    with Image.open(drawn) as image:
+        assert image.info["Description"] == said.lower().rstrip(".")
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    coloured = pixels.max(-1) - pixels.min(-1) > 40
+    assert coloured[:, 208:].any()  # behind the picture itself, which is green
 
 
 @pytest.mark.parametrize("ending", ["srt", "vtt", "csv", "json"])

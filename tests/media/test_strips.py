@@ -52,6 +52,14 @@ def test_any_picture_and_any_word_has_room(size: tuple[int, int], text: str) -> 
     assert max(made.shape) < 3000
 
 
+def test_a_map_of_a_part_lights_that_part() -> None:
+    part = strips.lit(GREY, corner(), (0.5, 0.25, 0.5, 0.5)).astype(int)
+    assert part[32, 83] @ (0.5, 0.5, -1) > 60
+    assert (part[:, :79] == 128).all()
+    assert (part[:29] == 128).all()
+    assert (part[91:] == 128).all()
+
+
 def test_a_word_without_attention_shows_the_picture() -> None:
     made = strips.strip(GREY, [Word("dog", 0.001, None)])
     assert (made[20, 2 * GAP + SIDE + 20] == 128).all()

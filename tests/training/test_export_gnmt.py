@@ -52,7 +52,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def export(run: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> Card:
-    given = ["export_gnmt", str(run), "--stopped", "time", "--data", str(data), "--out", str(out), *more]
+    given = ["export_gnmt", str(run), "--stopped", "time", "--data", str(data), "--out", str(out), "--id", MODEL, *more]
     monkeypatch.setattr("sys.argv", given)
     export_gnmt.main()
     return read_card(out / f"{MODEL}.toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,7 +34,9 @@ from app.gui.widgets.message_strip import MessageStrip
 from app.gui.widgets.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
-    from app.engines.caption import DescribedFile
+    import numpy as np
+
+    from app.engines.caption import Caption, DescribedFile, Light
     from app.gui.caption.history_view import HistoryView
     from app.store.cards import Card
 
@@ -55,7 +58,8 @@ class CaptionPanel(Leaves):
         self.right = CaptionSide(theme, self)
         self.session.prepare = self.left.view.prepare
         self.watching = Watching(context, self.session, self.left, self.strips, self)
-        self.reading = Reading(self.session, self.left, self.right, Lighting(context, self), self)
+        self.lighting = Lighting(context, self)
+        self.reading = Reading(self.session, self.left, self.right, self.lighting, self)
         self.files = Files(self)
         self.history = History(self)
         self.run = FilesRun(context, self.session, self)
@@ -63,6 +67,7 @@ class CaptionPanel(Leaves):
         self.card: Card | None = None
         self._shown = False
         self._cleared: MessageStrip | None = None
+        self._unsaved: list[tuple[Path, Answer, Caption]] = []  # to be saved
         self._watched: QWidget | None = None  # the window, to be told when it is minimised
         self._add_views()
         self.put_together(self.left, self.right)
@@ -151,6 +156,7 @@ class CaptionPanel(Leaves):
         self.run.ended.connect(self.left.progress.finish)
         self.run.failed.connect(lambda words: self.say("error", words))
         self.left.progress.cancelled.connect(self.run.cancel)
+        self.lighting.changed.connect(self._write_strips)
         self.files.said.connect(self.say)
         self._context.bridge.loaded_changed.connect(self._tell_chip)
         downloads = self._context.downloads
@@ -258,23 +264,29 @@ class CaptionPanel(Leaves):
         self._cleared = None
 
     def save_strip(self) -> None:
-        """A small picture a word, with the places that the network looked at."""
+        """A small picture a word, with the places that the network looked at, or with what speaks for it."""
         answer, caption = self.reading.answer, self.reading.caption
         if answer is None or caption is None:
             return
-        from app.media import strips
-
         name = self.tr("{0} words.png").format(Path(answer.frame.name).stem)
         kinds = {".png": self.tr("Picture, PNG (*.png)")}
         path = self.files.ask(self.tr("Save the strip"), str(Path(self._folder) / name), kinds)
-        pixels, said = answer.frame.pixels[..., ::-1], caption.words
-
-        def write() -> str:
-            assert path is not None
-            return write_bytes(path, strips.png(pixels, [strips.Word(w.text, w.p, w.attention) for w in said]))
-
         if path is not None:
-            self.files.run(path, write)
+            self._unsaved.append((path, answer, caption))
+            self._write_strips()
+
+    def _write_strips(self) -> None:
+        """Those of which is known what the network saw; for the others it is asked."""
+        waiting, self._unsaved = self._unsaved, []
+        for path, answer, caption in waiting:
+            light = self.lighting.of(caption)
+            if light is None and caption.words and all(word.attention is None for word in caption.words):
+                self._unsaved.append((path, answer, caption))
+                self.lighting.ask(answer, caption)
+            elif isinstance(light, str):
+                self.strips.say("warning", light)
+            else:
+                self.files.run(path, partial(_write_strip, path, answer.frame.pixels[..., ::-1], caption, light))
 
     def save_picture(self) -> None:
         image, answer = self.left.view.composed(), self.reading.answer
@@ -564,6 +576,12 @@ class CaptionPanel(Leaves):
         else:
             return False
         return True
+
+
+def _write_strip(path: Path, pixels: np.ndarray, caption: Caption, light: Light | None) -> str:
+    from app.engines.caption import strip_of
+
+    return write_bytes(path, strip_of(pixels, caption, light))
 
 
 def choose_files(parent: QWidget, title: str, folder: str) -> list[Path]:

@@ -22,12 +22,13 @@ STATES = ("loaded", "loading", "ready", "absent", "damaged", "downloading")
 
 @dataclass(frozen=True)
 class Beside:
-    """What a card doesn't say itself: what the check on the sample pictures found in its file, and the official model
-    of the same network with its state."""
+    """What a card doesn't say itself: what the check on the sample pictures found in its file, the official model of
+    the same network with its state, and the bytes of its file."""
 
     check: SelfCheck | None = None
     official: Card | None = None
     official_state: str = "absent"
+    size: int | None = None
 
 
 def tr(text: str) -> str:
@@ -99,7 +100,7 @@ class CardView(QWidget):
             if (old := item.widget()) is not None:
                 old.hide()
                 old.deleteLater()
-        for row, (name, value) in enumerate(self._rows(card, state, beside.check)):
+        for row, (name, value) in enumerate(self._rows(card, state, beside)):
             label = self._words("secondary", quiet=True)
             label.setText(name)
             label.setWordWrap(False)
@@ -113,8 +114,8 @@ class CardView(QWidget):
         if (layout := self.layout()) is not None:
             layout.activate()
 
-    def _rows(self, card: Card, state: str, check: SelfCheck | None) -> list[tuple[str, str]]:
-        rows = [(self.tr("Size"), numbers.size(card.approximate_size))]
+    def _rows(self, card: Card, state: str, beside: Beside) -> list[tuple[str, str]]:
+        rows = [(self.tr("Size"), numbers.size(beside.size if beside.size is not None else card.approximate_size))]
         if card.parameters:
             rows.append((self.tr("Parameters"), numbers.millions(card.parameters)))
         rows += [(self.tr("Measured by us"), _measurement(one)) for one in card.measured]
@@ -122,7 +123,7 @@ class CardView(QWidget):
             rows.append((self.tr("Measured by us"), self.tr("not yet")))
         rows += [(self.tr("Published"), _measurement(one)) for one in card.published]
         if card.origin != "embedded" and state in ("loaded", "loading", "ready"):
-            rows.append((self.tr("Checked"), _check(check, bool(card.parts))))
+            rows.append((self.tr("Checked"), _check(beside.check, bool(card.parts))))
         if card.training:
             rows.append((self.tr("How it learnt"), card.training))
         rows.append((self.tr("Licence"), card.licence))

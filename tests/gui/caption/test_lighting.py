@@ -4,10 +4,12 @@ measure."""
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.gui.caption.conftest import FakeCaptioner
 
@@ -84,6 +86,40 @@ def test_without_the_light_it_says_why(
     panel.reading.choose_word(2)
     assert len(engine.asked_for()) == 1
     assert panel.reading.caption is not None
+
+
+def test_a_strip_waits_for_the_light(
+    panel: Any, picture: Any, answered: Any, engine: WithoutAttention, qtbot: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    panel.open_paths([picture("red.png")])
+    answered(panel, RED)
+    panel.left.attention.heat.setChecked(False)
+    file = tmp_path / "strip.png"
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(file), ""))
+    panel.save_strip()
+    qtbot.waitUntil(lambda: file.exists() and not panel.files.threads())
+    assert engine.asked_for() == [RED]
+    with Image.open(file) as saved:
+        assert saved.info["Description"] == RED
+        pixels = np.asarray(saved.convert("RGB")).astype(int)
+    places = [(pixels[:, left : left + 192].max(-1) - pixels[:, left : left + 192].min(-1)) for left in (208, 408)]
+    assert (places[0] == (pixels[:, 8:200].max(-1) - pixels[:, 8:200].min(-1)))[:140].all()  # nothing speaks for “a”
+    assert (places[1] != places[0])[:140].any()
+    panel.save_strip()
+    qtbot.waitUntil(lambda: not panel.files.threads())
+    assert engine.asked_for() == [RED]
+
+
+def test_without_the_light_no_strip_is_saved(
+    panel: Any, picture: Any, answered: Any, engine: WithoutAttention, qtbot: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    engine.wrong_light = "There is no torch."
+    panel.open_paths([picture("red.png")])
+    answered(panel, RED)
+    monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(tmp_path / "strip.png"), ""))
+    panel.save_strip()
+    qtbot.waitUntil(lambda: "There is no torch." in panel.strips.sentences())
+    assert not (tmp_path / "strip.png").exists()
 
 
 def test_nothing_is_asked_where_the_heat_is_off(

@@ -101,6 +101,9 @@ class FakeStore:
 
         return State.ABSENT if card.id in self.absent else State.READY
 
+    def size(self, card: Any) -> Any:
+        return card.approximate_size
+
     def self_check(self, card: Any) -> None:
         return None
 

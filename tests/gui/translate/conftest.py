@@ -130,6 +130,9 @@ class TranslatorStore:
 
         return State(self.now)
 
+    def size(self, card: Any) -> Any:
+        return card.approximate_size
+
     def self_check(self, card: Any) -> None:
         return None
 
