@@ -88,6 +88,8 @@ def _leaves_nothing(request: pytest.FixtureRequest, _stays_here: None) -> Iterat
         request.getfixturevalue("qapp")
     widgets = leaks.widgets() if with_qt else set()
     yield
+    if with_qt:
+        leaks.clear_clipboard()
     if request.node.stash.get(_failed, False):
         return
     left = leaks.left_threads(threads)

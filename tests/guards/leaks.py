@@ -29,6 +29,14 @@ _started: list[tuple[weakref.ref[Any], Callable[[Any], bool], str]] = []  # Qt's
 _shown: dict[int, str] = {}  # the C++ address of a widget: where it was shown last
 
 
+def clear_clipboard() -> None:
+    """What a test has put there may be Python's own, and the offscreen clipboard frees it after Python has ended, which
+    crashes: an exit code without any test that has failed."""
+    from PySide6.QtGui import QGuiApplication
+
+    QGuiApplication.clipboard().clear()
+
+
 def watch_threads() -> None:
     """From now on every thread remembers who started it."""
     start = threading.Thread.start

@@ -97,7 +97,11 @@ class TextField(QPlainTextEdit):
         self.pointed.emit(-1)
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        mime = QMimeData()
+        # Qt's own, emptied: one that Python makes may lie in the clipboard until Python has ended, and crash then.
+        mime = super().createMimeDataFromSelection()
+        mime.html()  # now, not when somebody pastes it
+        for kind in mime.formats():
+            mime.removeFormat(kind)
         mime.setText(self.textCursor().selectedText().replace("\u2029", "\n"))
         return mime
 
