@@ -52,7 +52,7 @@ def bundle(folder: Path) -> Path:
     from safetensors.torch import save_file
 
     real = locate.bundled("weights")
-    shutil.copytree(real, folder, ignore=shutil.ignore_patterns("alexnet.*", "resnet18.*", "captioner.*"))
+    shutil.copytree(real, folder, ignore=shutil.ignore_patterns("alexnet.*", "resnet18.*", "captioner.*", "gnmt*"))
     base = read_card(real / "efficientnet-lite0.toml")
     made = (
         ("alexnet", "AlexNet", 2012, "alexnet-2012", coded_alexnet()),

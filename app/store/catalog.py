@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     from app.store.download import Progress
 
 # Embedded models that are still to come: an import that took such a name would be in the way of them.
-RESERVED = frozenset({"alexnet", "resnet18", "captioner", "gnmt-en-de", "gnmt-de-en", "efficientnet-lite0"})
+RESERVED = frozenset(
+    {
+        "alexnet",
+        "resnet18",
+        "efficientnet-lite0",
+        "captioner",
+        "gnmt-en-de",
+        "gnmt-de-en",
+        "gnmt-en-fr-es",
+        "gnmt-fr-es-en",
+    }
+)
 
 _log = logging.getLogger(__name__)
 

@@ -53,6 +53,17 @@ def layers_at(fraction: float, first: int, last: int, growing: float, grown: flo
     return first + 1 + int((last - first - 1) * (fraction - growing) / (grown - growing))
 
 
+def deepen(net: GNMT, shallow: GNMT) -> GNMT:
+    """`net` with the weights of the shallower network; what is new begins small, so that it says little at first."""
+    known = shallow.state_dict()
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if name not in known and parameter.dim() > 1:
+                parameter *= 0.25
+    net.load_state_dict(known, strict=False)
+    return net
+
+
 def guidance(fraction: float) -> float:
     """How much the attention's distance to the aligner's counts beside the words' loss."""
     return max(0.5 * (1 - fraction / 0.4), 0.05)
@@ -281,8 +292,7 @@ def main() -> None:
         begin = time.perf_counter()
         if (deeper := layers_at(spent / budget, args.first_layers, args.layers, args.growing, args.grown)) > layers:
             shallow, snapshots, layers = net, [], deeper
-            net = stack(layers)
-            net.load_state_dict(shallow.state_dict(), strict=False)
+            net = deepen(stack(layers), shallow)
             optimiser = optimiser_of(net, args.rate, (shallow, optimiser))
             print(f"step {step} {spent / 3600:.3f} h: {layers} layers a side", flush=True)
         for group in optimiser.param_groups:

@@ -69,11 +69,11 @@ def test_the_texts() -> None:
     assert len(more) > 60 * 8
 
 
-@pytest.mark.skipif(not (bundled("weights") / "gnmt.safetensors").exists(), reason="the translator is not here")
+@pytest.mark.skipif(not (bundled("weights") / "gnmt-en-de.safetensors").exists(), reason="the translator is not here")
 def test_for_real(command: Command) -> None:
     out, err = command("bench", "ui", "--panel", "translate", "--seconds", 2, "--json")
     assert err == ""
     report = json.loads(out)
-    assert report["model"] == "gnmt"
+    assert report["model"] == "gnmt-en-de"
     assert report["characters_typed"] > 5
     assert report["targets"][1]["met"] is True

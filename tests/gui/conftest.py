@@ -64,7 +64,7 @@ def engine() -> QuickEngine:
 @pytest.fixture
 def engines(engine: QuickEngine) -> dict[str, Callable[[], Any]]:
     """What makes the worker's engines, by name: tests of a view that asks another one add theirs."""
-    return {"classify": lambda: engine}
+    return {"classify": lambda: engine, "translate": QuickEngine}
 
 
 @pytest.fixture

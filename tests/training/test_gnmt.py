@@ -10,7 +10,7 @@ import torch
 
 from app.nets.gnmt import GNMT
 from app.store.cards import write_card
-from app.training.gnmt import earlier, layers_at, learning_rate, optimiser_of
+from app.training.gnmt import deepen, earlier, layers_at, learning_rate, optimiser_of
 from tests import translators
 
 
@@ -24,12 +24,11 @@ def test_layers_come_one_at_a_time() -> None:
 
 def test_a_new_layer_is_next_to_nothing_at_first() -> None:
     torch.manual_seed(0)
-    shallow, deep = GNMT(40, 16, 4, dropout=0.0), GNMT(40, 16, 5, dropout=0.0)
-    deep.load_state_dict(shallow.state_dict(), strict=False)
+    shallow = GNMT(40, 16, 4, dropout=0.0)
+    deep = deepen(GNMT(40, 16, 5, dropout=0.0), shallow)
     source, target = torch.randint(4, 40, (3, 7)), torch.randint(4, 40, (3, 6))
     before, after = shallow(source, target), deep(source, target)
-    assert (after - before).abs().max() < 0.3 * before.abs().max()
-    assert torch.corrcoef(torch.stack([before.flatten(), after.flatten()]))[0, 1] > 0.95
+    assert 0 < (after - before).abs().max() < 0.15 * before.abs().max()
 
 
 def test_a_deeper_network_keeps_the_moments() -> None:
