@@ -132,6 +132,7 @@ def _quietly(steps: Generator[Any, None, Any]) -> Generator[None, None, Any]:
 
 
 def _kept(card: Card, store: Store, outcome: Outcome, said: str) -> SelfCheck:
+    said += published.sums_said(store.path(card))
     found = SelfCheck(store.fingerprint(card), _today(), outcome=outcome, said=said)
     store.keep_check(card, found)
     return found

@@ -105,7 +105,19 @@ def _gnmt() -> Card:
                 (("BLEU", 23.9),),
             ),
         ),
-        extra=(("directions", "en-de"), ("alpha", 1.0), ("size_approx", 800_000_000)),
+        extra=(
+            ("directions", "en-de"),
+            ("alpha", 1.0),
+            ("size_approx", 800_000_000),
+            # verify_dataset.sh of github.com/mlcommons/inference, retired_benchmarks/translation/gnmt/tensorflow
+            (
+                "sums",
+                "md5 bbf724dc2e0ad4b35926d8557e34f465 vocab.bpe.32000.en\n"
+                "md5 bbf724dc2e0ad4b35926d8557e34f465 vocab.bpe.32000.de\n"
+                "md5 cb014e2509f86cd81d5a87c240c07464 newstest2014.tok.bpe.32000.en\n"
+                "md5 d616740f6026dc493e66efdf9ac1cb04 newstest2014.tok.bpe.32000.de",
+            ),
+        ),
     )
 
 
@@ -192,6 +204,16 @@ def _show_and_tell() -> Card:
                 "0.00566 a man riding a wave on a surfboard in the ocean .",
             ),
             ("size_approx", 149_400_000),
+            # sha512sums.txt of github.com/IBM/MAX-Image-Caption-Generator, of the checkpoint in its archive
+            (
+                "sums",
+                "sha512 eda91f4245224b43dd6c36f16dd49c30bb65d0aea51ca84a13a710bd1b18454e"
+                "590cd2ff7822afe9e8501a7fa1c0ff9ec98b3dca55ed8415436d95e0f1a48c52 "
+                "model2.ckpt-2000000.data-00000-of-00001\n"
+                "sha512 39293d83b5d1988537e44810027bb32f7d5f09148da086f4dde1ce1f18f8a53c"
+                "c8a67cb415e3ae151d618f15975af796dec2cfbf769bb36168ced81494f90dee "
+                "model2.ckpt-2000000.index",
+            ),
         ),
     )
 

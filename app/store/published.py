@@ -11,6 +11,7 @@ A person's own archive or folder goes the same way. Beside the weights stays wha
 from __future__ import annotations
 
 import errno
+import hashlib
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,7 @@ from app.store.progress import Progress, Reporter
 from app.store.vocabulary import CODES, SOURCE, TARGET
 
 KINDS: dict[str, Kind] = {"gnmt-2016": "int8", "show-and-tell": "half"}
+SUMS = "sums.txt"  # in the self-check's folder: "same NAME" or "other NAME" of each file whose sum was published
 PICTURE, LINES, REFERENCES = "surfing.jpg", "newstest2014.en", "newstest2014.de"  # what the self-check reads
 MOST_FILES = 10_000  # that are looked at in a person's folder
 
@@ -244,6 +246,34 @@ def _keep(card: Card, found: Sequence[Path], target: Path) -> None:
             draft = kept / f"{name}.part"
             shutil.copyfile(file, draft)
             draft.replace(kept / name)
+    if compared := _compared(card, found):
+        kept.mkdir(exist_ok=True)
+        (kept / SUMS).write_text("".join(f"{verdict} {name}\n" for name, verdict in compared.items()), "utf-8")
+
+
+def _compared(card: Card, found: Sequence[Path]) -> dict[str, str]:
+    """Of each file whose sum the card knows: whether it is the "same", or an"other"."""
+    compared = {}
+    for line in str(dict(card.extra).get("sums", "")).splitlines():
+        algorithm, wanted, name = line.split(" ", 2)
+        if (file := next((path for path in found if path.name == name), None)) is not None:
+            with file.open("rb") as opened:
+                same = hashlib.file_digest(opened, algorithm).hexdigest() == wanted
+            compared[name] = "same" if same else "other"
+    return compared
+
+
+def sums_said(target: Path) -> str:
+    """What came of comparing the files with the sums that were published, as a sentence after others; "" where none
+    were."""
+    try:
+        lines = (check_folder(target) / SUMS).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    others = [line.removeprefix("other ") for line in lines if line.startswith("other ")]
+    if others:
+        return f" Not the very files that were published, by their sums: {', '.join(others)}."
+    return f" The sums of {len(lines)} of its files are those that were published." if lines else ""
 
 
 def _is_packed(path: Path) -> bool:

@@ -59,7 +59,7 @@ def deepen(net: GNMT, shallow: GNMT) -> GNMT:
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             if name not in known and parameter.dim() > 1:
-                parameter *= 0.25
+                parameter.mul_(0.25)
     net.load_state_dict(known, strict=False)
     return net
 

@@ -3,6 +3,7 @@ the published names and layout. What can go wrong goes wrong here."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import stat
@@ -151,10 +152,12 @@ GNMT_FILES = [
     "gnmt-wmt16-en-de.safetensors",
     "gnmt-wmt16-en-de.safetensors.check/newstest2014.de",
     "gnmt-wmt16-en-de.safetensors.check/newstest2014.en",
+    "gnmt-wmt16-en-de.safetensors.check/sums.txt",
     "gnmt-wmt16-en-de.safetensors.json",
 ]
 SHOW_FILES = [
     "show-and-tell.safetensors",
+    "show-and-tell.safetensors.check/sums.txt",
     "show-and-tell.safetensors.check/surfing.jpg",
     "show-and-tell.safetensors.json",
 ]
@@ -178,6 +181,21 @@ def test_gnmt_comes_and_goes(store: Store, gnmt: Sites) -> None:
     assert not published.check_folder(path).exists()
 
 
+def test_the_sums_that_were_published_are_compared(store: Store, gnmt: Sites, put_in: Any) -> None:
+    path = store.download("gnmt-wmt16-en-de")
+    names = ("vocab.bpe.32000.en", "vocab.bpe.32000.de", "newstest2014.tok.bpe.32000.en")
+    others = ", ".join((*names, "newstest2014.tok.bpe.32000.de"))
+    assert published.sums_said(path) == f" Not the very files that were published, by their sums: {others}."
+    store.remove("gnmt-wmt16-en-de")
+    assert published.sums_said(path) == ""
+    bodies = dict(zip(names, (*list(gnmt_texts().values())[:2], LINES), strict=True))
+    sums = "\n".join(f"md5 {hashlib.md5(body).hexdigest()} {name}" for name, body in bodies.items())
+    extra = tuple((name, sums if name == "sums" else value) for name, value in gnmt.card.extra)
+    put_in(replace(gnmt.card, extra=extra))
+    store.download("gnmt-wmt16-en-de")
+    assert published.sums_said(path) == " The sums of 3 of its files are those that were published."
+
+
 def test_show_and_tell_by_its_first_way(store: Store, show: Sites) -> None:
     store.download("show-and-tell")
     assert left(store) == SHOW_FILES
@@ -188,7 +206,7 @@ def test_show_and_tell_by_its_first_way(store: Store, show: Sites) -> None:
 def test_show_and_tell_by_its_second_way(store: Store, show: Sites) -> None:
     show.missing("assets.tar.gz", "surfing.jpg")  # without the picture only the self-check is not run
     store.download("show-and-tell")
-    assert left(store) == [SHOW_FILES[0], SHOW_FILES[2]]
+    assert left(store) == [SHOW_FILES[0], SHOW_FILES[3]]
     assert store.verify("show-and-tell").ok
 
 
@@ -226,7 +244,7 @@ def test_what_is_spoilt_is_refused_and_the_next_way_tried(store: Store, show: Si
     assert store.state(show.card) is State.ABSENT
     show.of["model.ckpt-2000000.index"].script.clear()
     store.download("show-and-tell")
-    assert left(store) == SHOW_FILES
+    assert left(store) == [SHOW_FILES[0], *SHOW_FILES[2:]]  # of the author's own files no sums were published
 
 
 def test_dropped_stalled_and_continued(store: Store, gnmt: Sites) -> None:
@@ -363,7 +381,7 @@ def test_an_archive_is_recognised_by_its_content(store: Store, tmp_path: Path) -
     assert store.verify(card.id).ok
     with pytest.raises(StoreError, match="is already on this machine: remove show-and-tell first"):
         store.import_file(file)
-    assert left(store) == ["show-and-tell.safetensors", "show-and-tell.safetensors.json"]
+    assert left(store) == [SHOW_FILES[0], SHOW_FILES[1], SHOW_FILES[3]]
     assert file.is_file()
 
 
