@@ -1,9 +1,10 @@
 """The shipped translator and its card, from a training run: `python -m app.training.export_gnmt runs/gnmt/model
 --stopped time`.
 
-Reads RUN/average.safetensors, RUN/curve.tsv, and wordpieces.model and tokens.npz beside RUN (app.training.gnmt). Writes
-OUT/ID.safetensors (app.store.int8, its wordpieces inside) and OUT/ID.toml. What the card says is measured from the file
-that is written, through the program's own engine; nothing is typed in but the reason why training stopped.
+Reads RUN/average.safetensors, RUN/curve.tsv, RUN/told.json, and wordpieces.model and tokens.npz beside RUN
+(app.training.gnmt). Writes OUT/ID.safetensors (app.store.int8, its wordpieces inside) and OUT/ID.toml. What the card
+says is measured from the file that is written, through the program's own engine; nothing is typed in but the reason why
+training stopped.
 
 The penalties are chosen on tatoeba-dev from a small grid, and what int8 costs is measured there, against the same
 weights in half precision run in float32.
@@ -14,13 +15,14 @@ weights in half precision run in float32.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,6 +40,7 @@ from app.store.official import RESEARCH
 from app.store.vocabulary import WORDPIECES
 from app.training import measure
 from app.training.export import REASONS
+from app.training.gnmt import TOLD
 from app.training.gnmt_data import LANGUAGES
 from app.training.measure import Dev
 
@@ -183,6 +186,19 @@ def penalties(draft: Draft, on: Sequence[Dev]) -> tuple[float, float, float]:
     return *best, scores[best]
 
 
+def _where(given: dict[str, Any]) -> str:
+    if given["cuda"]:
+        return "on one GPU"
+    return "on one core" if given["threads"] == 1 else f"on {given['threads']} cores"
+
+
+def _how(given: dict[str, Any], layers: int) -> str:
+    first = given["first_layers"]
+    grew = f"its stacks grew from {first} to {layers} layers a side, and " if first < layers else ""
+    said = f"{grew}its attention was shown where IBM's model 1 aligns the words (app.training.aligner)."
+    return f"While it learnt, {said}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder of a training run")
@@ -197,6 +213,7 @@ def main() -> None:
     state = {key: value for key, value in load_file(args.run / "average.safetensors").items() if key not in TIED}
     pieces = (args.run.parent / "wordpieces.model").read_bytes()
     run = curve(args.run / "curve.tsv")
+    given: dict[str, Any] = json.loads((args.run / TOLD).read_text("utf-8"))
     pairs, terms = learnt_from(args.run.parent / "tokens.npz", run.directions)
     model = args.id or "-".join(["gnmt", *run.directions])
     layers = sum(key.startswith("decoder.") and key.endswith("weight_ih_l0") for key in state)
@@ -271,12 +288,12 @@ def main() -> None:
         ),
         measured=tuple(measured),
         training=(
-            f"Learnt from {pairs:,} sentence pairs in {max(run.mean())[0]:.1f} hours of computing ({run.steps:,} "
-            "steps), from random weights. The curve shows BLEU of greedy translations of tatoeba-dev's first 300 "
-            f"sentences, the mean of the directions. The penalties of length (alpha {alpha:g}) and coverage "
-            f"({coverage:g}) were chosen on tatoeba-dev, so its scores are a little too good; the other files were "
-            "measured only. Its matrices are stored in 8 bits, which changed BLEU on tatoeba-dev by "
-            f"{round(-lost, 2) + 0.0:+.2f} against half precision. "
+            f"Learnt from {pairs:,} sentence pairs in {max(run.mean())[0]:.1f} hours of computing {_where(given)} "
+            f"({run.steps:,} steps of {given['tokens']} wordpieces), from random weights. {_how(given, layers)} The "
+            "curve shows BLEU of greedy translations of tatoeba-dev's first 300 sentences, the mean of the directions. "
+            f"The penalties of length (alpha {alpha:g}) and coverage ({coverage:g}) were chosen on tatoeba-dev, so its "
+            "scores are a little too good; the other files were measured only. Its matrices are stored in 8 bits, "
+            f"which changed BLEU on tatoeba-dev by {round(-lost, 2) + 0.0:+.2f} against half precision. "
             f"{REASONS[args.stopped]}."
         ),
     )

@@ -1,8 +1,9 @@
 """Train the translator: `python -m app.training.gnmt FOLDER --directions en-de,de-en --hours 3`.
 
 FOLDER holds tokens.npz and wordpieces.model (app.training.gnmt_data). Writes FOLDER/NAME/last.pt (to resume), the
-average of the last checkpoints as average.safetensors, and curve.tsv. One run goes on where the last one stopped. Where
-last.pt is gone, `--start gnmt-en-de` goes on from the embedded weights and their curve, with a schedule of its own.
+average of the last checkpoints as average.safetensors, curve.tsv, and what it was told as told.json. One run goes on
+where the last one stopped. Where last.pt is gone, `--start gnmt-en-de` goes on from the embedded weights and their
+curve, with a schedule of its own.
 
 The learning rate warms up and decays (cosine) over the time budget; only time spent in steps counts, so a paused
 process loses nothing. AdamW, gradient clipping, dropout, label smoothing as in the data README's trial.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ from app.text.wordpieces import END, PAD, START, language_token
 from app.training.aligner import Aligner
 from app.training.gnmt_data import LANGUAGES, Corpus, pad
 
+TOLD = "told.json"
 BATCH_IN_A_STEP = 64  # sentences decoded at once while measuring
 
 
@@ -205,6 +208,11 @@ def dev_bleu(
     return float(score.score), str(metric.get_signature())
 
 
+def told(args: argparse.Namespace) -> dict[str, object]:
+    """What a run was told, for the card."""
+    return {**vars(args), "threads": torch.get_num_threads(), "cuda": torch.cuda.is_available()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -241,6 +249,7 @@ def main() -> None:
     print(f"aligner: {time.perf_counter() - begin:.0f} s", flush=True)
     out = args.folder / args.name
     out.mkdir(parents=True, exist_ok=True)
+    (out / TOLD).write_text(json.dumps(told(args), default=str, indent=1), "utf-8")
     step, spent, snapshots, layers = (
         0,
         0.0,
