@@ -192,6 +192,12 @@ def _where(given: dict[str, Any]) -> str:
     return "on one core" if given["threads"] == 1 else f"on {given['threads']} cores"
 
 
+def _begun(given: dict[str, Any]) -> str:
+    if given.get("parent"):
+        return f"begun with the weights of this project's network for {Path(given['parent']).name}"
+    return "from random weights"
+
+
 def _how(given: dict[str, Any], layers: int) -> str:
     first = given["first_layers"]
     grew = f"its stacks grew from {first} to {layers} layers a side, and " if first < layers else ""
@@ -289,7 +295,7 @@ def main() -> None:
         measured=tuple(measured),
         training=(
             f"Learnt from {pairs:,} sentence pairs in {max(run.mean())[0]:.1f} hours of computing {_where(given)} "
-            f"({run.steps:,} steps of {given['tokens']} wordpieces), from random weights. {_how(given, layers)} The "
+            f"({run.steps:,} steps of {given['tokens']} wordpieces), {_begun(given)}. {_how(given, layers)} The "
             "curve shows BLEU of greedy translations of tatoeba-dev's first 300 sentences, the mean of the directions. "
             f"The penalties of length (alpha {alpha:g}) and coverage ({coverage:g}) were chosen on tatoeba-dev, so its "
             "scores are a little too good; the other files were measured only. Its matrices are stored in 8 bits, "

@@ -21,6 +21,7 @@ import contextlib
 import json
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from torch.nn import functional as F
 
 from app.nets import beam
 from app.nets.gnmt import GNMT, DecoderState, Memory
+from app.store.architectures import TIED
 from app.store.catalog import Store
 from app.text.wordpieces import END, PAD, START, language_token
 from app.training.aligner import Aligner
@@ -65,6 +67,25 @@ def deepen(net: GNMT, shallow: GNMT) -> GNMT:
                 parameter.mul_(0.25)
     net.load_state_dict(known, strict=False)
     return net
+
+
+def inherit(net: GNMT, parent: Mapping[str, Tensor], pieces: Sequence[str], known: Sequence[str]) -> int:
+    """Weights of a network for another pair of languages to begin with (Zoph et al. 2016, "Transfer Learning for
+    Low-Resource Neural Machine Translation"): all layers, and what it knows of the wordpieces that both have. `pieces`
+    are the network's, `known` the parent's; returns how many were taken over."""
+    rows = {piece: row for row, piece in enumerate(known)}
+    pairs = [(row, rows[piece]) for row, piece in enumerate(pieces) if piece in rows]
+    here, there = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    state = net.state_dict()
+    for name, tensor in parent.items():
+        if name in TIED:
+            continue
+        if name in ("embedding.weight", "output.bias"):
+            state[name][here] = tensor[there]
+        else:
+            state[name] = tensor
+    net.load_state_dict(state)
+    return len(pairs)
 
 
 def guidance(fraction: float) -> float:
@@ -232,6 +253,9 @@ def main() -> None:
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--dev", type=Path, default=Path("../shared/data/translation/dev"))
     parser.add_argument("--every", type=float, default=600, help="seconds between checkpoints")
+    parser.add_argument(
+        "--parent", type=Path, metavar="RUN", help="a run for other languages, to begin with its weights"
+    )
     parser.add_argument("--start", metavar="ID", help="an embedded model to go on from, where there is no last.pt")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -274,6 +298,13 @@ def main() -> None:
         optimiser.load_state_dict(saved["optimiser"])
         step, spent, snapshots = saved["step"], saved["spent"], saved["snapshots"]
         print(f"resumed at step {step}, {spent / 3600:.2f} h", flush=True)
+    elif args.parent is not None:
+        theirs = sentencepiece.SentencePieceProcessor(model_file=str(args.parent.parent / "wordpieces.model"))
+        state = torch.load(args.parent / "last.pt", map_location="cpu", weights_only=True)
+        names, known = ([one.id_to_piece(k) for k in range(one.vocab_size())] for one in (pieces, theirs))
+        if state["layers"] != layers:
+            raise SystemExit(f"{args.parent} has {state['layers']} layers a side: --first-layers says {layers}.")
+        print(f"{inherit(net, state['net'], names, known):,} of {len(names):,} wordpieces are known", flush=True)
     elif args.start:
         net.load_state_dict(found.state, strict=False)  # of an embedding that is tied there is one
         step = steps_before

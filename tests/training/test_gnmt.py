@@ -10,7 +10,7 @@ import torch
 
 from app.nets.gnmt import GNMT
 from app.store.cards import write_card
-from app.training.gnmt import deepen, earlier, layers_at, learning_rate, optimiser_of
+from app.training.gnmt import deepen, earlier, inherit, layers_at, learning_rate, optimiser_of
 from tests import translators
 
 
@@ -60,3 +60,19 @@ def test_it_goes_on_from_a_model_that_is_there(tmp_path: Path, monkeypatch: pyte
 def test_the_rate_warms_up_and_decays() -> None:
     rates = [learning_rate(1.0, step, 10, fraction) for step, fraction in ((0, 0.0), (9, 0.0), (50, 0.5), (99, 1.0))]
     assert rates == pytest.approx([0.1, 1.0, 0.51, 0.02])
+
+
+def test_it_begins_with_what_a_network_for_other_languages_knows() -> None:
+    torch.manual_seed(0)
+    parent, child = GNMT(6, 16, 3), GNMT(7, 16, 3)
+    with torch.no_grad():
+        parent.output.bias.uniform_(-1, 1)
+    before = child.embedding.weight.clone()
+    known, pieces = ["<pad>", "<s>", "a", "b", "c", "d"], ["<pad>", "<s>", "c", "x", "a", "y", "z"]
+    assert inherit(child, parent.state_dict(), pieces, known) == 4
+    for row, other in ((1, 1), (2, 4), (4, 2)):
+        assert torch.equal(child.embedding.weight[row], parent.embedding.weight[other])
+        assert child.output.bias[row] == parent.output.bias[other]
+    assert torch.equal(child.embedding.weight[3], before[3])
+    assert child.output.weight is child.embedding.weight
+    assert torch.equal(child.decoder[2].weight_hh_l0, parent.decoder[2].weight_hh_l0)
