@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QModelIndex, Qt, Slot
+from PySide6.QtCore import QByteArray, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 class ModelsPage(QDialog):
     """Not modal: the panel changes while one looks on."""
 
+    _imported_so_far = Signal(object)  # Progress, from the thread that imports
+
     def __init__(self, context: Context, machine: Machine, window: MainWindow) -> None:
         super().__init__(window)
         self.context, self._machine, self._window = context, machine, window
@@ -52,6 +55,8 @@ class ModelsPage(QDialog):
         self.card_view = CardView(context.theme, self)
         self.progress = ProgressLine(context.theme, self, keep_room=False)
         self._doing = ""  # what it shows
+        self._importing = ""  # the file's name
+        self._stop_import = Event()
         self._buttons()
 
         column = QVBoxLayout(self)
@@ -120,6 +125,8 @@ class ModelsPage(QDialog):
             doing = self.tr("Downloading {0}").format(card.name)
         elif card.id in self._machine.checked_now():
             doing = self.tr("Checking {0}").format(card.name)
+        elif "import" in busy:
+            doing = self.tr("Importing {0}").format(self._importing)
         if not doing:
             self.progress.finish()
         elif doing != self._doing or not self.progress.running:
@@ -144,9 +151,19 @@ class ModelsPage(QDialog):
             self.context.downloads.start(card.id)
 
     def _cancel(self) -> None:
-        if (card := self.chosen()) is not None:
+        if self._is_importing():
+            self._stop_import.set()
+        elif (card := self.chosen()) is not None:
             self.context.downloads.cancel(card.id)
             self._machine.stop_check(card.id)
+
+    def _close_tasks(self) -> None:
+        self._stop_import.set()
+        self.tasks.close(0.2)
+
+    def _is_importing(self) -> bool:
+        """Whether that is what the line under the card tells of."""
+        return self.progress.running and self._doing == self.tr("Importing {0}").format(self._importing)
 
     def _use(self) -> None:
         if (card := self.chosen()) is not None:
@@ -204,7 +221,18 @@ class ModelsPage(QDialog):
     def import_file(self, file: Path) -> None:
         store = self.context.store
         self.strips.clear()
-        if self.tasks.start("import", lambda: store.import_file(file)):
+        stop = Event()
+
+        def work() -> Card | None:
+            from app.store.errors import DownloadCancelled
+
+            try:
+                return store.import_file(file, progress=self._imported_so_far.emit, cancelled=stop.is_set)
+            except DownloadCancelled:
+                return None
+
+        if self.tasks.start("import", work):
+            self._importing, self._stop_import = file.name, stop
             self.import_button.setText(self.tr("Importing…"))
             self._show()
 
@@ -214,6 +242,8 @@ class ModelsPage(QDialog):
         self.import_button.setText(self.tr("Import…"))
         if sentence:
             self.strips.say("error", sentence)
+        elif name == "import" and result is None:
+            self.strips.say("info", self.tr("The import is cancelled: nothing of it stays."))
         elif name == "import":
             model = str(getattr(result, "id", ""))
             if published := bool(getattr(result, "parts", ())):
@@ -249,6 +279,11 @@ class ModelsPage(QDialog):
     def _choice_changed(self) -> None:
         self.context.settings.save()
         self._window.models_changed()
+
+    @Slot(object)
+    def _import_progress(self, progress: Progress) -> None:
+        if self._is_importing():
+            self.progress.advance_download(progress)
 
     @Slot(str, object)
     def _progress(self, model: str, progress: Progress) -> None:
@@ -329,12 +364,13 @@ class ModelsPage(QDialog):
         self.import_button.clicked.connect(self._import)
         self.folder.clicked.connect(lambda: show_folder(self.context.store.folders.models))
         self.progress.cancelled.connect(self._cancel)
+        self._imported_so_far.connect(self._import_progress)
         self.tasks.done.connect(self._task_done)
         self._machine.checked.connect(self._checked)
         self._machine.checking.connect(self._checking)
         self.card_view.official.download_wanted.connect(self.context.downloads.start)
         self.card_view.official.models_wanted.connect(self.choose)
-        self._window.closed.connect(lambda: self.tasks.close(0.2))
+        self._window.closed.connect(self._close_tasks)
         downloads = self.context.downloads
         downloads.progress.connect(self._progress)
         for signal in (downloads.started, downloads.finished, downloads.cancelled):

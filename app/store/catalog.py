@@ -272,17 +272,22 @@ class Store:
     # Coming and going
 
     def import_file(
-        self, file: Path, name: str | None = None, progress: Callable[[Progress], None] | None = None
+        self,
+        file: Path,
+        name: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> Card:
         """Takes a file of weights in (safetensors, or a PyTorch state dict) under `name` or, without one, the file's.
         An archive or a folder with a published checkpoint becomes the official model that it is.
-        Raises StoreError where the name is taken, or the file is none that Triptych can and may use."""
+        Raises StoreError where the name is taken, or the file is none that Triptych can and may use; DownloadCancelled
+        where a published one was `cancelled`."""
         from app.store import archives, sideload
 
         if file.is_dir() or (archives.is_archive(file) and archives.holds_checkpoint(file)):
             if name is not None:
                 raise StoreError(f"{file.name} is taken in as the official model that it holds: leave its name out.")
-            return self.import_published(file, progress)
+            return self.import_published(file, progress, cancelled)
         if not file.is_file():
             raise StoreError(f"There is no file {file.name}.")
         shown = " ".join(re.sub(r"[^\w .,()+-]+", " ", name if name is not None else file.stem).split())[:60]
@@ -305,9 +310,14 @@ class Store:
         _log.info("Imported %s (%s).", card.id, card.architecture)
         return card
 
-    def import_published(self, source: Path, progress: Callable[[Progress], None] | None = None) -> Card:
+    def import_published(
+        self,
+        source: Path,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Card:
         """Takes an archive or a folder in that holds one of the published checkpoints: it becomes the official model
-        that it is. Raises StoreError; then nothing of it stays."""
+        that it is. Raises StoreError, DownloadCancelled; then nothing of it stays."""
         from app.store import published
 
         def place(card: Card) -> Path:
@@ -326,6 +336,7 @@ class Store:
             place,
             lambda card, made, digest: self._put(card, made, digest, source.name),
             progress,
+            cancelled,
         )
         _log.info("Took %s in.", card.id)
         return card

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,27 @@ def test_removing_asks_first(page, store, qtbot):
 def test_embedded_models_cannot_be_removed(page):
     page.choose("efficientnet-lite0")
     assert page.remove.isHidden()
+
+
+def test_an_import_shows_how_far_it_is_and_can_be_cancelled(page, store, tmp_path, qtbot, monkeypatch):
+    def take_in(file, name=None, progress=None, cancelled=None):
+        progress(Progress(300_000_000, 800_000_000, None, None, file.name, doing="converting"))
+        while not cancelled():
+            time.sleep(0.005)
+        raise DownloadCancelled("cancelled")
+
+    monkeypatch.setattr(store, "import_file", take_in)
+    page.import_file(tmp_path / "gnmt_model.zip")
+    assert page.progress._label.text() == "Importing gnmt_model.zip"
+    qtbot.waitUntil(lambda: page.progress._label.text() == "Converting")
+    assert "300" in page.progress._right.text()
+    page.choose("resnet18-v1")
+    assert page.progress.running
+    with qtbot.waitSignal(page.tasks.done):
+        page.progress._stop.click()
+    assert page.strips.sentences() == ["The import is cancelled: nothing of it stays."]
+    assert not page.progress.running
+    assert page.import_button.text() == "Import…"
 
 
 def test_an_import_that_is_refused_is_said(page, tmp_path, qtbot):
