@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from app.store.cards import Card
     from app.store.catalog import Store
 
-SEEN = 346  # pixels: the short side that a strip's picture has at least, where there are as many
 EPILOG = """\
 examples:
   triptych caption photo.jpg
@@ -200,7 +199,7 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
         else:
             names.append(name)
             paths.append(path)
-    strips = _Strips(options.attention, options.overwrite, paths) if options.attention else None
+    strips = _Strips(options.attention, options.overwrite, paths, card) if options.attention else None
     if paths:
         with ExitStack() as stack:
             store = Store()
@@ -212,9 +211,11 @@ def _pictures(card: Card, options: argparse.Namespace) -> int:
                     tally.pictures += 1
                     tally.failed += not _show(name, result, options.json, strips, interpret)
                 if strips is not None:
-                    tally.failed += strips.write_later(engine, card.id)
+                    tally.failed += strips.write_later(engine)
             except KeyboardInterrupt:
                 words = f"Cancelled after {tally.pictures} of {len(paths)} pictures."
+                if strips is not None and (unwritten := len(strips.later)):
+                    words += f" {unwritten} strips are not written: ask for fewer pictures at once."
                 raise KeyboardInterrupt(words) from None
     if not options.json and tally.pictures > 1:
         failed = f"; {tally.failed} failed" if tally.failed else ""
@@ -291,9 +292,10 @@ def as_text(path: str, described: Described, translation: str | None = None) -> 
 class _Strips:
     """A PNG a picture in a folder: one small picture a word."""
 
-    def __init__(self, folder: str, overwrite: bool, pictures: Iterable[Path]) -> None:
+    def __init__(self, folder: str, overwrite: bool, pictures: Iterable[Path], card: Card) -> None:
         self._folder, self._overwrite = Path(folder), overwrite
-        self._later: list[tuple[Path, Caption]] = []
+        self._card = card
+        self.later: list[tuple[Path, Caption]] = []  # not written yet
         self._taken = {path.resolve() for path in pictures}  # never written over, and then what has been written
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -305,34 +307,39 @@ class _Strips:
         """Whether all went well, so far. Of a network without attention it has to be asked what it saw, which waits
         until all pictures are described."""
         if caption.words and all(word.attention is None for word in caption.words):
-            self._later.append((picture, caption))
+            self.later.append((picture, caption))
             return True
         return self._try(picture, caption)
 
-    def write_later(self, engine: Asked, model: str) -> int:
+    def write_later(self, engine: Asked) -> int:
         """Those that waited. Returns how many failed."""
-        return sum(not self._try(picture, caption, engine, model) for picture, caption in self._later)
+        failed = 0
+        while self.later:
+            failed += not self._try(*self.later[0], engine)
+            del self.later[0]
+        return failed
 
-    def _try(self, picture: Path, caption: Caption, engine: Asked | None = None, model: str = "") -> bool:
+    def _try(self, picture: Path, caption: Caption, engine: Asked | None = None) -> bool:
         try:
-            self._write(picture, caption, engine, model)
+            self._write(picture, caption, engine)
         except CommandError as error:
             say(styled(str(error), "red"))
             return False
         return True
 
-    def _write(self, picture: Path, caption: Caption, engine: Asked | None, model: str) -> None:
+    def _write(self, picture: Path, caption: Caption, engine: Asked | None) -> None:
         """Raises CommandError."""
         from app.engines.caption import ShowLight, strip_of
         from app.media.pictures import PictureError, decode
 
+        given = self._card.preprocessing  # the same pixels as the caption's
         try:
-            decoded = decode(picture, at_least=SEEN)
+            decoded = decode(picture, at_least=max(given.resize, given.crop))
         except PictureError as error:  # a moment ago it could be read
             raise CommandError(str(error)) from error
         light = None
         if engine is not None:
-            light = engine.ask(ShowLight(decoded, model, tuple(word.text for word in caption.words)))
+            light = engine.ask(ShowLight(decoded, self._card.id, tuple(word.text for word in caption.words)))
         content = strip_of(decoded.pixels, caption, light)
         target = self._target(picture.stem)
         try:

@@ -45,7 +45,8 @@ def chosen_models(context: Context) -> list[str]:
 
 
 def by_choice(settings: Settings, cards: Iterable[Card]) -> list[Card]:
-    """The one that the person has put into its panel first: of captioners and translators, of which one is in use."""
+    """The one that the person has put into its panel first: of captioners one is in use, of translators the first that
+    knows the direction."""
     return sorted(cards, key=lambda card: card.id != settings.value(f"{card.task}.model", ""))
 
 

@@ -134,14 +134,23 @@ class ModelsPage(QDialog):
         self._doing = doing
 
     def _can_be_used(self, card: Card) -> bool:
-        """Whether it could take the place of the one that its panel uses: of captioners and translators it is one."""
+        """Whether it could take the place of the one that its panel uses: of captioners it is one, of translators one
+        for each direction."""
+        from app.store.cards import directions
         from app.store.catalog import State
+
+        def does(one: Card) -> tuple[tuple[str, str], ...]:
+            return directions(one) if one.task == "translate" else (("", ""),)
 
         store = self.context.store
         if card.task == "classify" or store.state(card) is not State.READY:
             return False
-        ready = [one for one in store.cards(card.task) if store.state(one) is State.READY]
-        return by_choice(self.context.settings, ready)[0].id != card.id
+        used: dict[tuple[str, str], str] = {}
+        for one in by_choice(self.context.settings, store.cards(card.task)):
+            if store.state(one) is State.READY:
+                for work in does(one):
+                    used.setdefault(work, one.id)
+        return any(used[work] != card.id for work in does(card))
 
     # What a person does
 

@@ -1,5 +1,5 @@
-"""The shipped translator and its card, from a training run: `python -m app.training.export_gnmt runs/gnmt/model
---stopped time`.
+"""The shipped translator and its card, from a training run: `python -m app.training.export_gnmt runs/gnmt/en-de
+--id gnmt-en-de --stopped time`.
 
 Reads RUN/average.safetensors, RUN/curve.tsv, RUN/told.json, and wordpieces.model and tokens.npz beside RUN
 (app.training.gnmt). Writes OUT/ID.safetensors (app.store.int8, its wordpieces inside) and OUT/ID.toml. What the card
@@ -187,15 +187,9 @@ def penalties(draft: Draft, on: Sequence[Dev]) -> tuple[float, float, float]:
 
 
 def _where(given: dict[str, Any]) -> str:
-    if given["cuda"]:
+    if given["device"] != "cpu":
         return "on one GPU"
-    return "on one core" if given["threads"] == 1 else f"on {given['threads']} cores"
-
-
-def _begun(given: dict[str, Any]) -> str:
-    if given.get("parent"):
-        return f"begun with the weights of this project's network for {Path(given['parent']).name}"
-    return "from random weights"
+    return "with one thread" if given["threads"] == 1 else f"with {given['threads']} threads"
 
 
 def _how(given: dict[str, Any], layers: int) -> str:
@@ -209,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder of a training run")
     parser.add_argument("--stopped", choices=sorted(REASONS), required=True, help="why training stopped")
-    parser.add_argument("--id", help="default: gnmt and the run's directions, such as gnmt-en-de")
+    parser.add_argument("--id", required=True, help="such as gnmt-en-de")
     parser.add_argument("--out", type=Path, default=Path("weights"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="cpu")
@@ -219,19 +213,21 @@ def main() -> None:
     state = {key: value for key, value in load_file(args.run / "average.safetensors").items() if key not in TIED}
     pieces = (args.run.parent / "wordpieces.model").read_bytes()
     run = curve(args.run / "curve.tsv")
-    given: dict[str, Any] = json.loads((args.run / TOLD).read_text("utf-8"))
+    try:
+        given: dict[str, Any] = json.loads((args.run / TOLD).read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SystemExit(f"{args.run / TOLD} is missing: the training has not come to an end yet.") from error
     pairs, terms = learnt_from(args.run.parent / "tokens.npz", run.directions)
-    model = args.id or "-".join(["gnmt", *run.directions])
     layers = sum(key.startswith("decoder.") and key.endswith("weight_ih_l0") for key in state)
     width = state["embedding.weight"].shape[1]
     card = Card(
-        id=model,
+        id=args.id,
         name=f"GNMT ({', '.join(f'{NAMES[d[:2]]} → {NAMES[d[3:]]}' for d in run.directions)})",
         year=2016,
         task="translate",
         architecture="gnmt",
         origin="embedded" if args.out.resolve() == locate.bundled("weights").resolve() else "imported",
-        file=f"{model}.safetensors",
+        file=f"{args.id}.safetensors",
         licence=LICENCE,
         terms=terms,
         limits=LIMITS,
@@ -261,6 +257,7 @@ def main() -> None:
         extra: dict[str, str | float] = {
             "directions": " ".join(run.directions),
             "steps": run.steps,
+            "begun": given["begun"],
             "alpha": alpha,
             "coverage": coverage,
             "sacrebleu": signature,
@@ -295,8 +292,9 @@ def main() -> None:
         measured=tuple(measured),
         training=(
             f"Learnt from {pairs:,} sentence pairs in {max(run.mean())[0]:.1f} hours of computing {_where(given)} "
-            f"({run.steps:,} steps of {given['tokens']} wordpieces), {_begun(given)}. {_how(given, layers)} The "
-            "curve shows BLEU of greedy translations of tatoeba-dev's first 300 sentences, the mean of the directions. "
+            f"({run.steps:,} steps of {given['tokens']} target wordpieces at most), {given['begun']}. "
+            f"{_how(given, layers)} The curve shows BLEU of greedy translations of tatoeba-dev's first 300 sentences, "
+            "the mean of the directions. "
             f"The penalties of length (alpha {alpha:g}) and coverage ({coverage:g}) were chosen on tatoeba-dev, so its "
             "scores are a little too good; the other files were measured only. Its matrices are stored in 8 bits, "
             f"which changed BLEU on tatoeba-dev by {round(-lost, 2) + 0.0:+.2f} against half precision. "

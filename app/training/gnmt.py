@@ -1,9 +1,9 @@
 """Train the translator: `python -m app.training.gnmt FOLDER --directions en-de,de-en --hours 3`.
 
 FOLDER holds tokens.npz and wordpieces.model (app.training.gnmt_data). Writes FOLDER/NAME/last.pt (to resume), the
-average of the last checkpoints as average.safetensors, curve.tsv, and what it was told as told.json. One run goes on
-where the last one stopped. Where last.pt is gone, `--start gnmt-en-de` goes on from the embedded weights and their
-curve, with a schedule of its own.
+average of the last checkpoints as average.safetensors, curve.tsv, and as told.json what its card will say of it. One
+run goes on where the last one stopped. Where last.pt is gone, `--start gnmt-en-de` goes on from the embedded weights
+and their curve, with a schedule of its own.
 
 The learning rate warms up and decays (cosine) over the time budget; only time spent in steps counts, so a paused
 process loses nothing. AdamW, gradient clipping, dropout, label smoothing as in the data README's trial.
@@ -55,7 +55,7 @@ def layers_at(fraction: float, first: int, last: int, growing: float, grown: flo
         return first
     if fraction >= grown:
         return last
-    return first + 1 + int((last - first - 1) * (fraction - growing) / (grown - growing))
+    return min(last, first + 1 + int((last - first - 1) * (fraction - growing) / (grown - growing)))
 
 
 def deepen(net: GNMT, shallow: GNMT) -> GNMT:
@@ -106,6 +106,7 @@ class Earlier:
     hours: float
     steps: int
     lines: tuple[str, ...]
+    begun: str  # for its card
 
 
 def earlier(model: str, wordpieces: bytes) -> Earlier:
@@ -122,7 +123,7 @@ def earlier(model: str, wordpieces: bytes) -> Earlier:
     lines = [(*point.split(":"), direction) for direction, found in points.items() for point in found]
     lines.sort(key=lambda line: float(line[0]))
     shown = tuple(f"{hours}\t{steps}\t{direction}\t{score}\n" for hours, score, direction in lines)
-    return Earlier(store.state_dict(card), max(float(line[0]) for line in lines), steps, shown)
+    return Earlier(store.state_dict(card), max(float(line[0]) for line in lines), steps, shown, str(extra["begun"]))
 
 
 def optimiser_of(net: GNMT, rate: float, before: tuple[GNMT, torch.optim.AdamW] | None = None) -> torch.optim.AdamW:
@@ -229,11 +230,6 @@ def dev_bleu(
     return float(score.score), str(metric.get_signature())
 
 
-def told(args: argparse.Namespace) -> dict[str, object]:
-    """What a run was told, for the card."""
-    return {**vars(args), "threads": torch.get_num_threads(), "cuda": torch.cuda.is_available()}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -253,10 +249,11 @@ def main() -> None:
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--dev", type=Path, default=Path("../shared/data/translation/dev"))
     parser.add_argument("--every", type=float, default=600, help="seconds between checkpoints")
-    parser.add_argument(
-        "--parent", type=Path, metavar="RUN", help="a run for other languages, to begin with its weights"
+    origin = parser.add_mutually_exclusive_group()
+    origin.add_argument(
+        "--parent", type=Path, metavar="RUN", help="a run for other languages whose weights it begins with"
     )
-    parser.add_argument("--start", metavar="ID", help="an embedded model to go on from, where there is no last.pt")
+    origin.add_argument("--start", metavar="ID", help="an embedded model to go on from, where there is no last.pt")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 
@@ -273,42 +270,55 @@ def main() -> None:
     print(f"aligner: {time.perf_counter() - begin:.0f} s", flush=True)
     out = args.folder / args.name
     out.mkdir(parents=True, exist_ok=True)
-    (out / TOLD).write_text(json.dumps(told(args), default=str, indent=1), "utf-8")
-    step, spent, snapshots, layers = (
-        0,
-        0.0,
-        [],
-        layers_at(0.0, args.first_layers, args.layers, args.growing, args.grown),
-    )
+    step, spent, snapshots = 0, 0.0, []
+    before, steps_before = 0.0, 0  # hours and steps of training before this schedule
 
     def stack(layers: int) -> GNMT:
         return GNMT(pieces.vocab_size(), args.width, layers, dropout=args.dropout, padding=PAD).to(device)
 
-    saved, before, steps_before = None, 0.0, 0  # hours and steps of training before this schedule
-    if args.start:
-        found = earlier(args.start, (args.folder / "wordpieces.model").read_bytes())
-        before, steps_before, layers, args.first_layers = found.hours, found.steps, args.layers, args.layers
     if (out / "last.pt").exists():
         saved = torch.load(out / "last.pt", map_location=device, weights_only=True)
-        layers = saved["layers"]
-    net = stack(layers)
-    optimiser = optimiser_of(net, args.rate)
-    if saved is not None:
+        layers, told = saved["layers"], saved["told"]
+        before, steps_before = told["hours_before"], told["steps_before"]
+        net = stack(layers)
         net.load_state_dict(saved["net"])
+        optimiser = optimiser_of(net, args.rate)
         optimiser.load_state_dict(saved["optimiser"])
         step, spent, snapshots = saved["step"], saved["spent"], saved["snapshots"]
         print(f"resumed at step {step}, {spent / 3600:.2f} h", flush=True)
-    elif args.parent is not None:
-        theirs = sentencepiece.SentencePieceProcessor(model_file=str(args.parent.parent / "wordpieces.model"))
-        state = torch.load(args.parent / "last.pt", map_location="cpu", weights_only=True)
-        names, known = ([one.id_to_piece(k) for k in range(one.vocab_size())] for one in (pieces, theirs))
-        if state["layers"] != layers:
-            raise SystemExit(f"{args.parent} has {state['layers']} layers a side: --first-layers says {layers}.")
-        print(f"{inherit(net, state['net'], names, known):,} of {len(names):,} wordpieces are known", flush=True)
-    elif args.start:
-        net.load_state_dict(found.state, strict=False)  # of an embedding that is tied there is one
-        step = steps_before
-        (out / "curve.tsv").write_text("".join(found.lines), "utf-8")
+    else:
+        layers = args.layers if args.start else args.first_layers
+        net = stack(layers)
+        begun = "from random weights"
+        if args.parent is not None:
+            theirs = sentencepiece.SentencePieceProcessor(model_file=str(args.parent.parent / "wordpieces.model"))
+            parent = torch.load(args.parent / "last.pt", map_location=device, weights_only=True)
+            names, known = ([one.id_to_piece(k) for k in range(one.vocab_size())] for one in (pieces, theirs))
+            if parent["layers"] != layers:
+                raise SystemExit(f"{args.parent} has {parent['layers']} layers a side: --first-layers says {layers}.")
+            print(f"{inherit(net, parent['net'], names, known):,} of {len(names):,} wordpieces are known", flush=True)
+            taught = dict.fromkeys(line.split("\t")[2] for line in (args.parent / "curve.tsv").read_text().splitlines())
+            begun = (
+                f"from the weights that a network for {', '.join(taught)} had after {parent['spent'] / 3600:.1f} hours"
+            )
+        elif args.start:
+            found = earlier(args.start, (args.folder / "wordpieces.model").read_bytes())
+            loaded = net.load_state_dict(found.state, strict=False)
+            if loaded.unexpected_keys or not TIED.issuperset(loaded.missing_keys):
+                raise SystemExit(f"{args.start} is no network of {layers} + {layers} layers of {args.width}.")
+            step = steps_before = found.steps
+            before, begun = found.hours, found.begun
+            (out / "curve.tsv").write_text("".join(found.lines), "utf-8")
+        optimiser = optimiser_of(net, args.rate)
+        told = {
+            "begun": begun,
+            "hours_before": before,
+            "steps_before": steps_before,
+            "first_layers": layers,
+            "tokens": args.tokens,
+            "threads": torch.get_num_threads(),
+            "device": device.type,
+        }
     batches = corpus.batches(args.tokens, seed=args.seed + step)
 
     def tensors() -> tuple[Tensor, Tensor]:
@@ -369,6 +379,7 @@ def main() -> None:
             half = {k: v.detach().to("cpu", torch.float16) for k, v in net.state_dict().items()}
             snapshots = [*snapshots, half][-5:]
             state = {
+                "told": told,
                 "layers": layers,
                 "net": net.state_dict(),
                 "optimiser": optimiser.state_dict(),
@@ -392,6 +403,7 @@ def main() -> None:
         average = {k: torch.stack([s[k].float() for s in kept]).mean(0).half() for k in kept[0]}
         average.pop("output.weight")  # tied to the embedding
         save_file(average, out / "average.safetensors")
+        (out / TOLD).write_text(json.dumps(told, indent=1), "utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QLabel
 from app.gui.context import MODELS_KEY, chosen_models
 from app.gui.models_table import LICENCE, NAME, SCORE, SIZE, STATE
 from app.gui.window import MainWindow
+from app.store.cards import Card, Measurement
 from app.store.catalog import State, Store, Verification
 from app.store.checks import SelfCheck
 from app.store.download import DownloadCancelled, DownloadError
@@ -397,3 +398,19 @@ def test_one_of_two_captioners_is_in_the_panel(page, store, context):
     assert "None of us has opened the address." in line.words.text()
     assert line.button.text() == "Download (149 MB)"
     assert not page.use.isVisible()
+
+
+def test_of_translators_one_is_in_use_for_each_direction(page, context, store, monkeypatch):
+    cards = {card.id: card for card in Store.cards(store)}
+
+    def translator(name: str, directions: str) -> Card:
+        measured = tuple(Measurement(f"dev {one}", None, None, "", (("BLEU", 9.0),)) for one in directions.split())
+        extra = (("directions", directions),)
+        return dataclasses.replace(cards["gnmt-wmt16-en-de"], id=name, measured=measured, published=(), extra=extra)
+
+    made = (translator("to", "en-de"), translator("from", "de-en"), translator("other", "en-de en-fr"))
+    monkeypatch.setattr(store, "cards", lambda task=None: made)
+    store.here.update(card.id for card in made)
+    assert [page._can_be_used(card) for card in made] == [False, False, True]
+    context.settings.set("translate.model", "other")
+    assert [page._can_be_used(card) for card in made] == [True, False, False]

@@ -31,7 +31,9 @@ def run(tmp_path: Path) -> Path:
     state = {name: tensor.half() for name, tensor in translators.state_dict().items()}
     save_file(state | {"target_embedding.weight": state["embedding.weight"].clone()}, folder / "average.safetensors")
     (folder / "curve.tsv").write_text("0.5\t100\ten-de\t4.0\n0.5\t100\tde-en\t6.0\n1.0\t200\ten-de\t5.5\n")
-    (folder / "told.json").write_text('{"tokens": 650, "first_layers": 2, "threads": 1, "cuda": false}')
+    (folder / "told.json").write_text(
+        '{"tokens": 650, "first_layers": 2, "threads": 1, "device": "cpu", "begun": "from random weights"}'
+    )
     (folder.parent / "wordpieces.model").write_bytes(translators.wordpieces())
     names = sorted(WEIGHTS)
     german, french = LANGUAGES.index("de"), LANGUAGES.index("fr")
@@ -89,7 +91,7 @@ def test_a_run_becomes_a_file_and_its_card(
     assert "Multi30k" in card.terms
     assert "DiaBLa" not in card.terms  # French
     assert "Learnt from 2 sentence pairs" in card.training
-    assert "on one core (200 steps of 650 wordpieces)" in card.training
+    assert "with one thread (200 steps of 650 target wordpieces at most), from random weights." in card.training
     assert "its stacks grew from 2 to 3 layers a side" in card.training
     assert card.summary.startswith("A GNMT of 3 + 3 LSTM layers of width 32")
     store = Store()

@@ -18,7 +18,7 @@ def test_layers_come_one_at_a_time() -> None:
     assert [layers_at(fraction, 3, 8, 0.4, 0.8) for fraction in (0.0, 0.39, 0.41, 0.51, 0.79, 0.8, 1.0)] == [
         3, 3, 4, 5, 7, 8, 8,
     ]  # fmt: skip
-    assert layers_at(0.0, 8, 8, 0.4, 0.8) == 8
+    assert {layers_at(fraction, 8, 8, 0.4, 0.8) for fraction in (0.0, 0.5, 0.9)} == {8}
     assert layers_at(0.0, 3, 8, 0.0, 0.0) == 8
 
 
@@ -44,7 +44,12 @@ def test_a_deeper_network_keeps_the_moments() -> None:
 def test_it_goes_on_from_a_model_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.store.locate.bundled", lambda name: tmp_path)
     card = translators.write(tmp_path)
-    curves = (("steps", 900), ("curve_en-de", "0.5:3.1 1.25:7.5"), ("curve_de-en", "0.5:4"))
+    curves = (
+        ("begun", "from random weights"),
+        ("steps", 900),
+        ("curve_en-de", "0.5:3.1 1.25:7.5"),
+        ("curve_de-en", "0.5:4"),
+    )
     write_card(replace(card, extra=(*card.extra, *curves)), tmp_path / f"{card.id}.toml")
     found = earlier(card.id, translators.wordpieces())
     assert (found.hours, found.steps) == (1.25, 900)

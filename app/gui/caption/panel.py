@@ -284,7 +284,7 @@ class CaptionPanel(Leaves):
                 self._unsaved.append((path, answer, caption))
                 self.lighting.ask(answer, caption)
             elif isinstance(light, str):
-                self.strips.say("warning", light)
+                self.say("warning", self.tr("{0} is not saved: {1}").format(path.name, light))
             else:
                 self.files.run(path, partial(_write_strip, path, answer.frame.pixels[..., ::-1], caption, light))
 

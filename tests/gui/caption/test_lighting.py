@@ -118,7 +118,7 @@ def test_without_the_light_no_strip_is_saved(
     answered(panel, RED)
     monkeypatch.setattr("app.gui.saving.choose_file", lambda *_: (str(tmp_path / "strip.png"), ""))
     panel.save_strip()
-    qtbot.waitUntil(lambda: "There is no torch." in panel.strips.sentences())
+    qtbot.waitUntil(lambda: "strip.png is not saved: There is no torch." in panel.strips.sentences())
     assert not (tmp_path / "strip.png").exists()
 
 
