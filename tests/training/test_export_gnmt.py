@@ -125,6 +125,14 @@ def test_another_folder_makes_an_imported_model(
         shutil.rmtree(store.folders.models)
 
 
+def test_penalties_of_another_model(run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_gnmt, "MOST_LOST", 100.0)
+    translators.install(monkeypatch)
+    card = export(run, data, tmp_path / "out", monkeypatch, "--limit", "1", "--like", MODEL)
+    assert (dict(card.extra)["alpha"], dict(card.extra)["coverage"]) == (0.8, 0.1)
+    assert f"are those of {MODEL}; nothing was chosen" in card.training
+
+
 def _request() -> object:
     from app.engines.translate import TranslateAll
 
