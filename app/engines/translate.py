@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -13,14 +14,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from app.engines.models import CheckModel, LoadModel, ModelChecked, ModelEngine, ReleaseModel, UseDevice
-from app.nets.hypotheses import Hypothesis, Penalty, Spoken, search
+from app.nets.hypotheses import Hypothesis, Spoken, search
 from app.nets.published_searches import nmt
 from app.runtimes.translator import TranslationNetwork
 from app.store.cards import directions
 from app.text import alignment, copying
 from app.text.languages import NAMES
 from app.text.sentences import LONGEST
-from app.text.wordpieces import END, START
+from app.text.wordpieces import END, START, Wordpieces
 
 if TYPE_CHECKING:
     from app.runtimes.devices import Device
@@ -33,6 +34,7 @@ WIDEST = 10  # the largest beam
 BEAM = 5
 ALPHA = 1.0  # of the length penalty, where neither a person nor the card says another
 MOST_PIECES = 256  # that are read of a sentence; ordinary ones of app.text.sentences.LONGEST characters have 100
+MISSING = 1.0  # of a hypothesis's score, for each symbol of the source that it does not say
 AHEAD = 4  # batches of a text's sentences that are sorted by length, so that a batch's are about as long
 
 _MOST_CHARACTERS = 4 * LONGEST  # with the long addresses that a sentence may hold
@@ -298,6 +300,7 @@ class _Decoding:
                 alpha=request.alpha,
             )
         else:
+            rules = _Rules(network, readings, request.coverage)
             self._steps = search(
                 network.read(sources),
                 batch=len(sources),
@@ -306,7 +309,8 @@ class _Decoding:
                 beam=request.beam,
                 longest=[2 * len(ids) + 6 for ids in sources],  # twice its wordpieces, and ten
                 alpha=request.alpha,
-                penalty=_coverage([len(ids) for ids in sources], request.coverage) if request.coverage else None,
+                penalty=rules.penalty if rules.wanted or request.coverage else None,
+                allowed=rules.allowed,
                 exact=False,
             )
         self._groups: list[list[Hypothesis]] = []
@@ -404,14 +408,39 @@ def _attention(chain: Sequence[Spoken], source: int) -> np.ndarray:
     return np.asarray(rows, np.float32).reshape(-1, source)
 
 
-def _coverage(lengths: Sequence[int], beta: float) -> Penalty:
-    """Wu et al.'s coverage penalty, as in `app.nets.beam`, without torch. `lengths`: wordpieces of each sentence."""
+class _Rules:
+    """What a search may say, and what it had better have said: each symbol of the source once and no other one, no
+    brackets where the source has none (lists of words taught them), and with `beta` Wu et al.'s coverage penalty, as in
+    `app.nets.beam`, without torch."""
 
-    def penalty(last: Spoken, i: int) -> float:
-        covered = _attention(last.chain(), lengths[i]).sum(0)  # (source,)
-        return float(beta * np.log(np.clip(covered, 1e-9, 1)).sum())
+    def __init__(self, network: TranslationNetwork, readings: Sequence[_Reading], beta: float) -> None:
+        self._readings, self._beta = readings, beta
+        self._symbols: dict[str, int] = {}
+        self._brackets: frozenset[int] = frozenset()
+        if isinstance(network.wordpieces, Wordpieces):  # published ones have no symbols
+            self._symbols, self._brackets = network.wordpieces.symbols, network.wordpieces.brackets
+        self._all = frozenset(self._symbols.values())
+        self.wanted = {
+            i: {self._symbols[kept.symbol] for kept in reading.prepared.kept if kept.symbol in self._symbols}
+            for i, reading in enumerate(readings)
+            if any(kept.symbol for kept in reading.prepared.kept)
+        }
+        self._bare = [not re.search("[()]", reading.prepared.text) for reading in readings]
 
-    return penalty
+    def allowed(self, i: int, before: Spoken | None, token: int) -> bool:
+        if token in self._all:
+            said = before.chain() if before is not None else []
+            return token in self.wanted.get(i, ()) and all(spoken.token != token for spoken in said)
+        return not (self._bare[i] and token in self._brackets)
+
+    def penalty(self, last: Spoken, i: int) -> float:
+        chain, lost = last.chain(), 0.0
+        if wanted := self.wanted.get(i):
+            lost = -MISSING * len(wanted.difference(spoken.token for spoken in chain))
+        if self._beta:
+            covered = _attention(chain, len(self._readings[i].ids)).sum(0)  # (source,)
+            lost += float(self._beta * np.log(np.clip(covered, 1e-9, 1)).sum())
+        return lost
 
 
 def _copy(sentence: str, request: Translate | TranslateAll, network: TranslationNetwork) -> Translated:

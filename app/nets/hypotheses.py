@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 
@@ -74,6 +75,7 @@ class Hypothesis(NamedTuple):
     finished: bool
 
 
+Allowed = Callable[[int, Spoken | None, int], bool]  # (input, what was spoken before, token): whether it may come
 Penalty = Callable[[Spoken, int], float]  # (last token, input) -> at most 0, added to a finished sentence's score
 
 
@@ -91,15 +93,17 @@ def search(
     longest: Sequence[int],
     alpha: float = 0.0,
     penalty: Penalty | None = None,
+    allowed: Allowed | None = None,
     prefix: Sequence[int] = (),
     exact: bool = True,
 ) -> Iterator[list[list[Hypothesis]]]:
     """Yields after every token: for each input its hypotheses so far, finished and growing, best first, at most `beam`;
     the last yield holds finished ones (or cut ones) alone.
 
-    `longest[i]` bounds input i's length in tokens. `prefix` forces the first tokens. For an input the search ends with
-    `beam` finished hypotheses and nothing that still grows being better than the last of them: `exact`, not even at
-    the longest length, where lp is largest (log probabilities only fall); else, at its length now."""
+    What is not `allowed` is passed over, unless nothing else is offered. `longest[i]` bounds input i's length in
+    tokens. `prefix` forces the first tokens. For an input the search ends with `beam` finished hypotheses and nothing
+    that still grows being better than the last of them: `exact`, not even at the longest length, where lp is largest
+    (log probabilities only fall); else, at its length now."""
     finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
     live: list[Spoken | None] = [None] * batch
     inputs = parents = list(range(batch))
@@ -115,7 +119,11 @@ def search(
         scale = lengths[t + 1] if t + 1 < len(lengths) else length_penalty(t + 1, alpha)
         for i, first, last in _groups(inputs):
             kept = 0
-            for total, log_p, row, token in _best_offers(offers, live, first, last, beam, forced is not None):
+            best: list[Offer] = []
+            count = 1 if forced is not None else 2 * beam  # a hypothesis: half of them may end
+            if allowed is not None and forced is None:
+                best = _best_offers(offers, live, first, last, count, partial(allowed, i))
+            for total, log_p, row, token in best or _best_offers(offers, live, first, last, count):
                 spoken = Spoken(live[row], token, log_p, total, t + 1, offers, row)
                 ended = token == end
                 if ended or t + 1 >= longest[i]:
@@ -149,19 +157,29 @@ def _groups(inputs: Sequence[int]) -> Iterator[tuple[int, int, int]]:
             first = k
 
 
+Offer = tuple[float, float, int, int]  # total, log probability, row, token
+
+
 def _best_offers(
-    offers: Offers, live: Sequence[Spoken | None], first: int, last: int, beam: int, forced: bool
-) -> list[tuple[float, float, int, int]]:
-    """(total, log probability, row, token) of one input's hypotheses, best total first. 2 · beam a hypothesis are
-    enough: half of them may end."""
-    count = 1 if forced else 2 * beam
+    offers: Offers,
+    live: Sequence[Spoken | None],
+    first: int,
+    last: int,
+    count: int,
+    allowed: Callable[[Spoken | None, int], bool] | None = None,
+) -> list[Offer]:
+    """Of one input's hypotheses, best total first; `count` a hypothesis at most."""
     found = []
     for row in range(first, last):
         before = live[row]
         so_far = before.total if before is not None else 0.0
-        for token, log_p in zip(offers.tokens[row][:count], offers.log_p[row][:count], strict=True):
-            if log_p > float("-inf"):
+        left = count
+        for token, log_p in zip(offers.tokens[row], offers.log_p[row], strict=True):
+            if log_p > float("-inf") and (allowed is None or allowed(before, token)):
                 found.append((so_far + log_p, log_p, row, token))
+                left -= 1
+                if not left:
+                    break
     if last - first > 1:
         found.sort(key=lambda offer: -offer[0])
     return found

@@ -1,4 +1,4 @@
-"""What a translator must not touch goes around it: addresses, placeholders, numbers with units, emoji, unknown scripts.
+"""What a translator must not touch goes around it: addresses, placeholders, numbers, emoji, unknown scripts.
 
 `prepare` takes them out of a sentence before it is cut into wordpieces, `restore` puts them into the translation.
 Between the two, a symbol of the vocabulary, ⟨1⟩ to ⟨6⟩, stands for each (as in Crego et al. 2016, "SYSTRAN's Pure
@@ -80,9 +80,14 @@ class Prepared:
 def prepare(sentence: str, alphabet: Alphabet) -> Prepared:
     """Takes out what is copied. What a vocabulary without enough symbols leaves in is watched over by `restore`."""
     found = _merged(sentence, sorted([*spans.find(sentence), *_strange(sentence, alphabet)]))
-    # Where there are too few symbols, what would be taken for one comes first, and numbers last.
-    order = sorted(found, key=lambda span: (not _SYMBOL.search(sentence, *span[:2]), span.kind == "number"))
+    # Where there are too few symbols, what would be taken for one comes first, and numbers last. Short ones ("300") are
+    # left to the network then: another language may write them as words.
+    last = ("number", "count")
+    order = sorted(
+        found, key=lambda span: (not _SYMBOL.search(sentence, *span[:2]), span.kind in last, span.kind == "count")
+    )
     chosen = set(order[: len(alphabet.symbols)])
+    found = [span for span in found if span.kind != "count" or span in chosen]
     free = iter(alphabet.symbols)
     out, kept, done = "", [], 0
     for span in found:

@@ -1,4 +1,4 @@
-"""What is copied, not translated: web and mail addresses, file names, placeholders, tags, numbers with units, emoji.
+"""What is copied, not translated: web and mail addresses, file names, placeholders, tags, numbers, emoji.
 
 One regular expression finds them, the earlier alternative winning at the same place. Sentences are short (see
 `app.text.sentences`), so that no alternative can become slow.
@@ -47,9 +47,11 @@ _FOUND = re.compile(
   | (?P<file>(?<![\w@])(?!\w\.\w\b)[\w-][\w.-]{{0,100}}\.(?:{_ENDINGS})\b(?![\w@])
       | (?<![\w@])(?:[\w-]{{1,63}}\.){{1,5}}(?:{_DOMAINS})\b(?:/[^\s<>"“”„«»]*)?(?!\.?\w))
   | (?P<code>(?<![\w@])[@\#][A-Za-z_]\w{{1,60}} | \b[A-Za-z]\w{{0,40}}_\w{{1,40}}(?:\(\))? | \b\w{{1,40}}\(\))
+  | (?P<phone>(?<![\w.,+])\+\d{{1,3}}(?:[\s/()-]{{1,2}}\d{{2,8}}){{1,5}}(?!\w))
   | (?P<number>(?<![\w.,])[-+±−≈~]?(?:[$€£¥]\s?)?(?:
         \d[\d.,:/'’\u00a0\u202f]*\d?(?:[\s\u00a0\u202f]?(?:{_UNITS})(?!\w))
       | \d{{1,4}}(?:[.,:/'’\u00a0\u202f-]\d{{1,4}})+ | \d{{5,}} | v?\d+(?:\.\d+){{2,}} )(?!\w) | [$€£¥]\s?\d+(?!\w))
+  | (?P<count>(?<![\w.,])\d{{2,4}}(?!\w))
   | (?P<emoji>[{_EMOJI}](?:[{_EMOJI}\u200d\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f]|\s(?=[{_EMOJI}]))*
       | [\d\#*]\ufe0f?\u20e3)
     """,

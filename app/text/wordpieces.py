@@ -61,6 +61,16 @@ class Wordpieces:
         tokens = (k for k, piece in enumerate(self.pieces(range(self.size))) if _LANGUAGE.fullmatch(piece))
         return (PAD, START, *tokens)
 
+    @cached_property
+    def symbols(self) -> dict[str, int]:
+        """The ids of those that stand for what is copied."""
+        return dict(zip(self.alphabet.symbols, self.ids(self.alphabet.symbols), strict=True))
+
+    @cached_property
+    def brackets(self) -> frozenset[int]:
+        """Ids of pieces that open or close a bracket."""
+        return frozenset(k for k, piece in enumerate(self.pieces(range(self.size))) if "(" in piece or ")" in piece)
+
     def encode(self, text: str) -> list[int]:
         """Ids of a sentence's wordpieces, without language token and end."""
         ids: list[int] = self._model.encode(text)

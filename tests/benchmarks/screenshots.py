@@ -576,7 +576,7 @@ def translated(window: MainWindow, sample: int) -> TranslatePanel:
     panel = translate_panel(window)
     panel.left.field.replace("")
     if panel.choice.ready:
-        panel.choice.choose_source(panel.choice.sources()[0])
+        panel.choice.choose_source("en")
         panel.left.samples.buttons[sample].click()
         wait(lambda: panel.settled and panel.session.page.complete and not panel.session.working, 120)  # type: ignore[union-attr]
     return panel

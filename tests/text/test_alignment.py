@@ -172,7 +172,7 @@ def test_any_text_and_any_pieces(sentence: str, read: list[str], pieces: list[st
     assert 0 <= links.min(initial=0) <= links.max(initial=0) <= 1
 
 
-ITSELF = st.sampled_from(["The", "man,", "sleeps", "now!", "“Yes”", "it's", "(so)", "über", "12", "Äpfel"])
+ITSELF = st.sampled_from(["The", "man,", "sleeps", "now!", "“Yes”", "it's", "(so)", "über", "7", "Äpfel"])
 
 
 @given(st.lists(ITSELF, min_size=1, max_size=12))
