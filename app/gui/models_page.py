@@ -313,7 +313,12 @@ class ModelsPage(QDialog):
         title = QLabel(self.tr("Models"), self)
         sized(title, "title", bold=True)
         words.addWidget(title)
-        under = QLabel(self.tr("A check puts a model into the panel, {0} at most.").format(MOST_MODELS), self)
+        under = QLabel(
+            self.tr(
+                "A check puts a model into the panel, {0} at most. *: as published, on other data than ours."
+            ).format(MOST_MODELS),
+            self,
+        )
         under.setProperty("quiet", True)
         words.addWidget(under)
         row.addLayout(words, 1)

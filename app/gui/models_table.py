@@ -142,7 +142,7 @@ class ModelsTable(QAbstractTableModel):
         found = score(card)
         if found is None:
             return "–"
-        return numbers.headline(found)
+        return numbers.headline(found) if card.measured else f"{numbers.headline(found)} *"
 
     def _score_tip(self, card: Card) -> str | None:
         found = score(card)

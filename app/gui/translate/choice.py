@@ -32,6 +32,7 @@ class Choice(QObject):
         self.damaged = self.unmeasured = False
         self.source = self._settings.value("translate.source", AUTO)
         self.guessed = self._settings.value("translate.guessed", "en")
+        self.sure = False  # whether it was guessed of the text that stands there
         self.target = self._settings.value("translate.target", "")
 
     def look(self) -> None:
@@ -95,9 +96,14 @@ class Choice(QObject):
             self._keep()
 
     def hear(self, code: str) -> None:
-        """This language was guessed."""
-        if code != self.guessed:
-            self.guessed = code
+        """This language was guessed; "": it isn't sure, and the one before is assumed."""
+        sure = bool(code)
+        if not sure or code == self.guessed:
+            if sure != self.sure:
+                self.sure = sure
+                self.changed.emit()
+        else:
+            self.guessed, self.sure = code, True
             if self.source == AUTO:
                 self._fit_target()
             self._keep()

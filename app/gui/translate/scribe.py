@@ -69,7 +69,7 @@ class Page:
 
 class Scribe(QObject):
     written = Signal(object)  # Page
-    guessed = Signal(object, str)  # Edit, the code of another language than the one that was known
+    guessed = Signal(object, str)  # Edit, the code of its language; "" where that isn't sure
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -156,8 +156,8 @@ class Scribe(QObject):
                 self._due = 0.0
         if edit is None:
             return
-        if edit.known is not None and (found := _guess(edit.text)) and found != edit.known:
-            self.guessed.emit(edit, found)
+        if edit.known is not None:
+            self.guessed.emit(edit, _guess(edit.text) or "")
         before = self._now
         self._now = edit
         if before is None or (before.text, before.language, before.key) != (edit.text, edit.language, edit.key):

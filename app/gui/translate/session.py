@@ -55,7 +55,7 @@ class Session(QObject):
     runs, unless it is nearly finished."""
 
     page_changed = Signal(object)  # Page
-    guessed = Signal(str)  # another language than before
+    guessed = Signal(str)  # the language of the text; "" where that isn't sure
     known_changed = Signal(str)  # the sentence of which more is known now
     working_changed = Signal(bool)
     failed = Signal(str)

@@ -78,7 +78,8 @@ class SourceSide(QWidget):
     def show_choice(self, choice: Choice) -> None:
         automatic = self.tr("Detect language")
         if choice.source == AUTO and choice.ready and not self.field.document().isEmpty():
-            automatic = self.tr("{0} (detected)").format(language_name(choice.guessed))
+            words = self.tr("{0} (detected)") if choice.sure else self.tr("{0} (assumed)")
+            automatic = words.format(language_name(choice.guessed))
         entries = [(automatic, AUTO), *((language_name(code), code) for code in choice.sources())]
         now = [(self.language.itemText(k), self.language.itemData(k)) for k in range(self.language.count())]
         if entries != now:

@@ -67,7 +67,10 @@ class ModelChip(QAbstractButton):
         found = score(self.card)
         if found is None:
             return str(self.card.year)
-        return self.tr("{0} · {1}").format(self.card.year, numbers.headline(found))
+        if found.top1 is not None:
+            return self.tr("{0} · {1}").format(self.card.year, numbers.headline(found))
+        # Scores of texts can't be compared without their texts; and the year is the paper's, not this network's.
+        return self.tr("{0} on {1}").format(numbers.headline(found), found.data.split(" ")[0])
 
     def open_card(self) -> None:
         popover = CardPopover(self.card, self.state, self._theme, self, self.beside)

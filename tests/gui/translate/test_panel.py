@@ -159,6 +159,8 @@ def test_the_language_is_guessed_and_the_other_one_follows(panel: Any, engine: A
     qtbot.waitUntil(lambda: panel.choice.language == "de", timeout=8000)
     assert panel.choice.target == "en"
     assert panel.left.language.currentText() == "German (detected)"
+    panel.left.field.replace("ok")
+    qtbot.waitUntil(lambda: panel.left.language.currentText() == "German (assumed)")  # of so little nothing is guessed
     qtbot.waitUntil(lambda: panel.session.page.complete)
     assert engine.asked("Translate")[-1].source == "de"
 
