@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from app.runtimes.devices import Device
     from app.store.cards import Card
     from app.store.catalog import Store
-    from app.text.copying import Prepared
+    from app.text.copying import Bare, Prepared
     from app.worker import Steps, Ticket
 
 WIDEST = 10  # the largest beam
@@ -245,6 +245,7 @@ class _Reading:
     """A sentence as the network reads it."""
 
     sentence: str
+    bare: Bare
     prepared: Prepared
     ids: tuple[int, ...]  # as `wordpieces.framed` gives them
     pieces: tuple[str, ...]
@@ -255,7 +256,8 @@ def _read(sentence: str, network: TranslationNetwork, target: str) -> _Reading |
     """None: there is nothing to translate, or it is no sentence."""
     if len(sentence) > _MOST_CHARACTERS:
         return None
-    prepared = copying.prepare(sentence, network.wordpieces.alphabet)
+    bare = copying.bare(sentence)
+    prepared = copying.prepare(bare.text, network.wordpieces.alphabet)
     if not _has_letters(prepared):
         return None
     text = prepared.text.encode("utf-8", "replace").decode("utf-8")  # halves of pairs of surrogates are no text
@@ -264,7 +266,7 @@ def _read(sentence: str, network: TranslationNetwork, target: str) -> _Reading |
         return None
     ids = network.wordpieces.framed(pieces, target)
     shown = network.wordpieces.read(ids)
-    return _Reading(sentence, prepared, ids, shown, alignment.Aligner(sentence, prepared, shown))
+    return _Reading(sentence, bare, prepared, ids, shown, alignment.Aligner(bare.text, prepared, shown))
 
 
 def _has_letters(prepared: Prepared) -> bool:
@@ -347,7 +349,7 @@ class _Decoding:
         if not text or self._shown.startswith(text):  # another hypothesis leads, and has not got further yet
             return None
         self._shown = text
-        return Growing(reading.sentence, text)
+        return Growing(reading.sentence, reading.bare.before + text)
 
     def translated(self, row: int) -> Translated:
         reading, request = self._readings[row], self._request
@@ -358,7 +360,7 @@ class _Decoding:
             target=request.target,
             translations=self._translations(row),
             source_pieces=reading.pieces,
-            words=reading.aligner.words,
+            words=tuple(reading.bare.place(start, end) for start, end in reading.aligner.words),
             ms=self._ms / len(self._readings),
             device=self._network.device.name,
             runtime=self._network.runtime,
@@ -382,8 +384,10 @@ class _Decoding:
         probabilities = [math.exp(spoken.log_probability) for spoken in chain]
         text = copying.restore(pieces, attention.tolist(), reading.pieces, reading.prepared)
         words, links = reading.aligner.links(text, pieces, attention)
+        if shift := len(reading.bare.before):
+            words = tuple((start + shift, end + shift) for start, end in words)
         return Translation(
-            text=text,
+            text=reading.bare.before + text + reading.bare.after,
             pieces=pieces,
             probabilities=(*probabilities, 0.0)[: len(pieces) + 1],
             attention=attention,

@@ -25,6 +25,7 @@ SYMBOLS = tuple(f"⟨{k}⟩" for k in range(1, 7))
 NAMES = 0.1  # share of the training pairs in which a name or number that both sides have is masked as well
 
 _SYMBOL = re.compile("⟨\\d⟩")
+_TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)")
 BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
 _BYTES = re.compile("(?:<0x[0-9A-Fa-f]{2}>)+")
 CONTROL = re.compile("<(?:2[a-z]{2}|/?s|pad|unk)>")
@@ -75,6 +76,54 @@ class Prepared:
     text: str
     kept: tuple[Kept, ...]
     symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A sentence without the tags that hold parts of it, which stand around all of its translation: which words of that
+    they would hold isn't known."""
+
+    text: str
+    before: str = ""
+    after: str = ""
+    cuts: tuple[tuple[int, int], ...] = ()  # (place in `text`, length) of what was taken out there
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Where `text[start:end]` stands in the sentence."""
+        return (
+            start + sum(length for at, length in self.cuts if at <= start),
+            end + sum(length for at, length in self.cuts if at < end),
+        )
+
+
+def bare(sentence: str) -> Bare:
+    """Takes out pairs of tags, one that is opened before all else, and one that is closed after it."""
+    if "<" not in sentence:
+        return Bare(sentence)
+    opened: list[tuple[spans.Span, str]] = []
+    pairs: list[tuple[spans.Span, spans.Span | None]] = []
+    closing: list[spans.Span] = []
+    for span in (span for span in spans.find(sentence) if span.kind == "tag"):
+        match = _TAG.match(sentence, span.start)
+        if match is None or sentence[span.start : span.end].endswith("/>"):
+            continue
+        if not match[1]:
+            opened.append((span, match[2]))
+        elif opened and opened[-1][1] == match[2]:
+            pairs.append((opened.pop()[0], span))
+        elif not sentence[span.end :].strip():
+            closing.append(span)
+    pairs += [(span, None) for span, _ in opened if not sentence[: span.start].strip()]
+    pairs.sort()
+    openings = [span for span, _ in pairs]
+    closing = [other for _, other in reversed(pairs) if other is not None] + closing
+    text, cuts, done = "", [], 0
+    for span in sorted([*openings, *closing]):
+        text += sentence[done : span.start]
+        cuts.append((len(text), span.end - span.start))
+        done = span.end
+    before, after = ("".join(sentence[a:b] for a, b, _ in tags) for tags in (openings, closing))
+    return Bare(text + sentence[done:], before, after, tuple(cuts))
 
 
 def prepare(sentence: str, alphabet: Alphabet) -> Prepared:

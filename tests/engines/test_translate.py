@@ -440,3 +440,15 @@ def test_a_network_is_asked(real: TranslateEngine) -> None:
             np.testing.assert_allclose(best.attention.sum(1)[:-1], 1 if answer.source_pieces else 0, atol=1e-3)
     assert "a@b.example" in together[1].translations[0].text
     assert together[-1].translations[0].text == "…"
+
+
+def test_tags_stay_around_the_sentence(engine: TranslateEngine, parrot: Parrot) -> None:
+    (found,) = ask(engine, Translate(("I am <i>hungry</i>, and you?",), "en", "de", MODEL))[0][-1:]
+    best = found.translations[0]
+    assert best.text == "<i>you? and hungry, am I</i>"
+    said, read = (
+        [text[a:b] for a, b in words] for text, words in ((best.text, best.words), (found.sentence, found.words))
+    )
+    assert said == ["you", "and", "hungry", "am", "I"]
+    assert read == ["I", "am", "hungry", "and", "you"]
+    assert [read[k] for k in best.links.argmax(1)] == said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -224,3 +225,22 @@ def test_nothing_kept_is_ever_lost(text: str, alphabet: Alphabet, seed: int) -> 
     for kept in prepared.kept:
         if kept.kind != "number":
             assert kept.text in restored or " ".join(kept.text.split()) in restored
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text", "before", "after"),
+    [
+        ("for you <i>all day</i>.", "for you all day.", "<i>", "</i>"),
+        ("<i>Hello.", "Hello.", "<i>", ""),
+        ("are you?</i>", "are you?", "", "</i>"),
+        ('a <b>x</b> <i class="c">y z</i> w', "a x y z w", '<b><i class="c">', "</i></b>"),
+        ("Line<br>break <br/> here", "Line<br>break <br/> here", "", ""),
+        ("x < y and </i> in between", "x < y and </i> in between", "", ""),
+    ],
+)
+def test_tags_stand_around_a_sentence(sentence: str, text: str, before: str, after: str) -> None:
+    found = copying.bare(sentence)
+    assert (found.text, found.before, found.after) == (text, before, after)
+    for word in re.finditer(r"\w+", text):
+        start, end = found.place(*word.span())
+        assert sentence[start:end] == word.group()
