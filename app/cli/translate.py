@@ -191,9 +191,12 @@ def _work(options: argparse.Namespace, store: Store, sample: str) -> _Work:
     if options.source is None:
         options.source = _guessed(options, {pair for _, pair in offers}, sample)
     targets = [pair[1] for _, pair in offers if pair[0] == options.source]
+    if not targets and options.target is None:
+        who = f"{options.model} doesn't translate" if options.model else "Nothing here translates"
+        raise UsageError(f"{who} from {LANGUAGES[options.source]}: {_known(offers)}.")
     if options.target is None:
         if len(set(targets)) != 1:
-            which = " or ".join(f"--to {code}" for code in dict.fromkeys(targets)) or _known(offers)
+            which = " or ".join(f"--to {code}" for code in dict.fromkeys(targets))
             raise UsageError(f"Into which language is the {LANGUAGES[options.source]} to be translated? {which}.")
         options.target = targets[0]
     for card, pair in offers:
@@ -349,7 +352,10 @@ def _document(options: argparse.Namespace) -> int:
     if document.warning:
         say(styled(document.warning, "yellow", sys.stderr))
     store = Store()
-    sample = " ".join(sentence.text for sentence in document.split("en").sentences[:50])
+    sentences = document.split("en").sentences
+    if not sentences:
+        raise CommandError(f"There is nothing to translate in {document.path.name}.")
+    sample = " ".join(sentence.text for sentence in sentences[:50])
     work = _work(options, store, sample)
     translated = Translated(document, work.source, work.target, Path(options.output) if options.output else None)
     count, start = len(translated.sentences), time.monotonic()

@@ -174,7 +174,7 @@ def test_the_language_is_guessed(command: Command) -> None:
         (["--to", "en", "--from", "fr", "text"], "Nothing here translates from French into English: there is English"),
         (["--to", "de", "--from", "de", "text"], "Nothing here translates from German into German"),
         (["--to", "fr", "--from", "en", "text"], "into French: there is English into German, German into English."),
-        (["--from", "es", "text"], "Into which language is the Spanish to be translated? there is"),
+        (["--from", "es", "text"], "Nothing here translates from Spanish: there is"),
         (["Ok 12"], "In which language the text is isn't sure. Say it: --from en"),
         (["--to", "de", "Der alte Mann liest ein Buch."], "The text seems to be German already"),
         (["--beam", "11", "text"], "“11” is not a number from 1 to 10"),
@@ -276,7 +276,7 @@ def test_documents_that_are_none(command: Command, tmp_path: Path) -> None:
     assert "only .txt and .srt files can" in command(*given, tmp_path / "a.docx", code=1)[1]
     assert "there is no such file" in command(*given, tmp_path / "gone.txt", code=1)[1]
     assert "holds no subtitles" in command(*given, tmp_path / "a.srt", code=1)[1]
-    assert "0 sentences" in command(*given, tmp_path / "empty.txt")[1]
+    assert "There is nothing to translate in empty.txt." in command(*given, tmp_path / "empty.txt", code=1)[1]
     (tmp_path / "damaged.txt").write_bytes("Where is it? äöü ".encode() * 3 + b"\xff It is here.")
     _, err = command(*given, tmp_path / "damaged.txt")
     assert "damaged.txt is damaged: line 1, byte 60 is not valid UTF-8" in err
