@@ -187,6 +187,18 @@ def penalties(draft: Draft, on: Sequence[Dev]) -> tuple[float, float, float]:
     return *best, scores[best]
 
 
+def shown(directions: Sequence[str]) -> str:
+    """ "English → French, Spanish" of en-fr and en-es; an arrow for each set of sources."""
+    sources: dict[str, list[str]] = {}
+    for direction in directions:
+        source, target = direction.split("-")
+        sources.setdefault(NAMES[target], []).append(NAMES[source])
+    joined: dict[str, list[str]] = {}
+    for name, found in sources.items():
+        joined.setdefault(", ".join(found), []).append(name)
+    return "; ".join(f"{source} → {', '.join(names)}" for source, names in joined.items())
+
+
 def _where(given: dict[str, Any]) -> str:
     if given["device"] != "cpu":
         return "on one GPU"
@@ -224,7 +236,7 @@ def main() -> None:
     width = state["embedding.weight"].shape[1]
     card = Card(
         id=args.id,
-        name=f"GNMT ({', '.join(f'{NAMES[d[:2]]} → {NAMES[d[3:]]}' for d in run.directions)})",
+        name=f"GNMT ({shown(run.directions)})",
         year=2016,
         task="translate",
         architecture="gnmt",

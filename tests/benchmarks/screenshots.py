@@ -600,7 +600,11 @@ def translate_answer(window: MainWindow) -> QWidget:
 
 @state
 def translate_alignment(window: MainWindow) -> QWidget:
-    panel = translated(window, 0)
+    from PySide6.QtGui import QTextCursor
+
+    panel = translated(window, 3)
+    panel.left.field.moveCursor(QTextCursor.MoveOperation.Start)
+    wait(seconds=0.5)
     panel.looking.step_to_end(-1)
     panel.inside.choose("alignment")
     panel.toggle_inside()

@@ -133,6 +133,13 @@ def test_penalties_of_another_model(run: Path, data: Path, tmp_path: Path, monke
     assert f"are those of {MODEL}; nothing was chosen" in card.training
 
 
+def test_directions_are_named_in_short() -> None:
+    assert export_gnmt.shown(["en-de"]) == "English → German"
+    assert export_gnmt.shown(["en-fr", "en-es"]) == "English → French, Spanish"
+    assert export_gnmt.shown(["fr-en", "es-en"]) == "French, Spanish → English"
+    assert export_gnmt.shown(["en-de", "de-en"]) == "English → German; German → English"
+
+
 def _request() -> object:
     from app.engines.translate import TranslateAll
 
