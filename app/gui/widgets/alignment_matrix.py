@@ -557,8 +557,14 @@ class MatrixGrid(QAbstractScrollArea):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason) and self._shown:
-            self._go(max(self._at[0], 0), max(self._at[1], 0))
+        if (
+            event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+            and self._shown
+            and self._shown.values.size
+        ):
+            row, column = self._at
+            row = max(row, 0)
+            self._go(row, column if column >= 0 else int(self._shown.values[row].argmax()))  # where it looked most
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
