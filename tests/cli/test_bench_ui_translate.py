@@ -11,7 +11,6 @@ import pytest
 
 from app.cli import bench_ui_translate, parser
 from app.cli.output import CommandError
-from app.store.locate import bundled
 
 Command = Callable[..., tuple[str, str]]
 
@@ -69,7 +68,6 @@ def test_the_texts() -> None:
     assert len(more) > 60 * 8
 
 
-@pytest.mark.skipif(not (bundled("weights") / "gnmt-en-de.safetensors").exists(), reason="the translator is not here")
 def test_for_real(command: Command) -> None:
     out, err = command("bench", "ui", "--panel", "translate", "--seconds", 2, "--json")
     assert err == ""
