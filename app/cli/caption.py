@@ -306,7 +306,7 @@ class _Strips:
     def add(self, picture: Path, caption: Caption) -> bool:
         """Whether all went well, so far. Of a network without attention it has to be asked what it saw, which waits
         until all pictures are described."""
-        if caption.words and all(word.attention is None for word in caption.words):
+        if caption.unattended:
             self.later.append((picture, caption))
             return True
         return self._try(picture, caption)

@@ -75,6 +75,11 @@ class Caption:
         sentence = _BEFORE_MARK.sub(r"\1", said)
         return sentence[:1].upper() + sentence[1:]
 
+    @property
+    def unattended(self) -> bool:
+        """Whether the network has no attention that told where it looked: `ShowLight` can be asked instead."""
+        return bool(self.words) and all(word.attention is None for word in self.words)
+
 
 @dataclass(frozen=True, eq=False)
 class Described:

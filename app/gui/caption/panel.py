@@ -280,7 +280,7 @@ class CaptionPanel(Leaves):
         waiting, self._unsaved = self._unsaved, []
         for path, answer, caption in waiting:
             light = self.lighting.of(caption)
-            if light is None and caption.words and all(word.attention is None for word in caption.words):
+            if light is None and caption.unattended:
                 self._unsaved.append((path, answer, caption))
                 self.lighting.ask(answer, caption)
             elif isinstance(light, str):
